@@ -1,0 +1,113 @@
+import type { Span } from "../../dsl/source.ts";
+import type { OpAttributes, OpName } from "../ops/attributes.ts";
+import { isShapeError, type ShapeError } from "../ops/op.ts";
+import { inferTypes } from "../ops/table.ts";
+import type { Body, Node, NodeOf, TensorType, Value } from "./graph.ts";
+
+/** Where a node comes from. */
+export interface Origin {
+  readonly path: string;
+  readonly span: Span | null;
+}
+
+interface Scope {
+  readonly nodes: Node[];
+  readonly depth: number;
+}
+
+const unhashed: ReadonlySet<OpName> = new Set(["input", "param", "body_input", "scan", "dropout", "random_uniform", "random_normal"]);
+
+/**
+ * Appends nodes to a graph. Equal nodes (same op, inputs and attributes) are made once, and a node inside a loop body that does not depend on the
+ * loop is placed outside of it.
+ */
+export class GraphBuilder {
+  #nextId = 0;
+  #scopes: Scope[] = [{ nodes: [], depth: 0 }];
+  readonly #depthOf = new WeakMap<Node, number>();
+  readonly #made = new Map<string, Node>();
+  readonly #keysOfScope: string[][] = [[]];
+
+  get nodeCount(): number {
+    return this.#nextId;
+  }
+
+  /** The nodes of the outermost scope, in topological order. */
+  get nodes(): readonly Node[] {
+    return (this.#scopes[0] as Scope).nodes;
+  }
+
+  /** Appends a node and returns its outputs, or says why the operands do not fit. */
+  add<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K], origin: Origin): readonly Value[] | ShapeError {
+    const key = unhashed.has(op) ? null : `${op}(${inputs.map((v) => `${v.node.id}.${v.index}`).join(",")})${attributeKey(attributes)}`;
+    const before = key === null ? undefined : this.#made.get(key);
+    if (before !== undefined) return before.outputs;
+    const types = inferTypes(op, inputs.map((value) => value.type), attributes);
+    if (isShapeError(types)) return types;
+    const depth = op === "body_input" ? this.#scopes.length - 1 : this.#depthFor(op, inputs, attributes);
+    const node = makeNode(this.#nextId++, op, inputs, attributes, types, origin);
+    (this.#scopes[depth] as Scope).nodes.push(node);
+    this.#depthOf.set(node, depth);
+    if (key !== null) {
+      this.#made.set(key, node);
+      (this.#keysOfScope[depth] as string[]).push(key);
+    }
+    return node.outputs;
+  }
+
+  /** Builds a loop body: `build` gets the body's inputs and returns the next states, or null to give up. */
+  body(inputTypes: readonly TensorType[], origin: Origin, build: (inputs: readonly Value[]) => readonly Value[] | null): Body | null {
+    const scope: Scope = { nodes: [], depth: this.#scopes.length };
+    const loop = this.#nextId++;
+    this.#scopes.push(scope);
+    this.#keysOfScope.push([]);
+    const inputs = inputTypes.map(
+      ({ dtype, shape }, position) => (this.add("body_input", [], { dtype, shape, position, loop }, origin) as readonly Value[])[0] as Value,
+    );
+    const results = build(inputs);
+    this.#scopes.pop();
+    for (const key of this.#keysOfScope.pop() as string[]) this.#made.delete(key);
+    if (results === null) return null;
+    return { inputs, nodes: scope.nodes, results, captures: findCaptures(scope.nodes, results) };
+  }
+
+  #depthFor<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): number {
+    const captures = op === "scan" ? (attributes as OpAttributes["scan"]).body.captures : [];
+    return Math.max(0, ...[...inputs, ...captures].map((value) => this.#depthOf.get(value.node) ?? 0));
+  }
+}
+
+function attributeKey(attributes: object): string {
+  for (const _ in attributes) return JSON.stringify(attributes, (_, value) => (value !== null && typeof value === "object" && "terms" in value ? value.key : value));
+  return "";
+}
+
+/** Makes a node with its output values; for the builder and for passes that rewrite graphs. */
+export function makeNode<K extends OpName>(
+  id: number,
+  op: K,
+  inputs: readonly Value[],
+  attributes: OpAttributes[K],
+  types: readonly TensorType[],
+  origin: Origin,
+): Node {
+  const outputs: Value[] = [];
+  const node: NodeOf<K> = { id, op, inputs, attributes, outputs, path: origin.path, span: origin.span };
+  types.forEach((type, index) => outputs.push({ node: node as Node, index, type }));
+  return node as Node;
+}
+
+/** Values that a body uses and does not make, in order of first use. */
+export function findCaptures(nodes: readonly Node[], results: readonly Value[]): readonly Value[] {
+  const own = new Set(nodes);
+  const captures = new Set<Value>();
+  const see = (value: Value) => {
+    if (!own.has(value.node)) captures.add(value);
+  };
+  for (const node of nodes) {
+    node.inputs.forEach(see);
+    if (node.op === "scan") node.attributes.body.captures.forEach(see);
+  }
+  results.forEach(see);
+  return [...captures];
+}
