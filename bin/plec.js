@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+import { existsSync } from "node:fs";
+import * as nodeModule from "node:module";
+
+// Keeps compiled code between runs where Node can (22.1 and later).
+nodeModule.enableCompileCache?.();
+
+// Only a checkout has scripts/: there the build is made on first use and again after an edit.
+const buildScript = new URL("../scripts/build.mjs", import.meta.url);
+if (existsSync(buildScript)) {
+  const { build, isStale } = await import(buildScript.href);
+  if (isStale()) await build();
+}
+
+await import("../dist/plec.js");
