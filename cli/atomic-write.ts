@@ -1,0 +1,88 @@
+import { chmodSync, existsSync, realpathSync, rmSync, statSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { CommandError, exitCodes } from "./io.ts";
+
+const unfinished = new Set<string>();
+let counter = 0;
+
+/** Temporary files of writes under way, for tests. */
+export function unfinishedWrites(): readonly string[] {
+  return [...unfinished];
+}
+
+/**
+ * Replaces a file in one step: the chunks go to a temporary file in the same folder, which then takes the name. Whoever reads sees the old content or the
+ * new one. A symbolic link stays one, and an existing file keeps its mode. While it writes, Ctrl-C removes the temporary file and exits with 130.
+ *
+ * @throws CommandError when the file cannot be written
+ */
+export async function writeFileAtomically(
+  path: string,
+  chunks: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
+): Promise<void> {
+  const target = existsSync(path) ? realpathSync(path) : path;
+  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.${counter++}.tmp`);
+  beginWrite(temporary);
+  try {
+    const file = await open(temporary, "wx");
+    try {
+      for await (const chunk of chunks) for (const piece of pieces(chunk)) await file.writeFile(piece);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (existsSync(target)) chmodSync(temporary, statSync(target).mode & 0o7777);
+    await rename(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    if (isSystemError(error)) throw new CommandError(`cannot write ${path}: ${describeSystemError(error)}`, exitCodes.findings);
+    throw error;
+  } finally {
+    endWrite(temporary);
+  }
+}
+
+/** Pieces small enough that a signal is seen between two of them. */
+function* pieces(chunk: string | Uint8Array): Iterable<string | Uint8Array> {
+  const size = 4 << 20;
+  if (typeof chunk === "string" || chunk.length <= size) yield chunk;
+  else for (let start = 0; start < chunk.length; start += size) yield chunk.subarray(start, start + size);
+}
+
+// A handler is installed only while something is being written: otherwise Ctrl-C ends the process at once, even in the middle of long computations.
+function beginWrite(temporary: string): void {
+  if (unfinished.size === 0) for (const signal of signals) process.on(signal, cleanAndExit);
+  unfinished.add(temporary);
+}
+
+function endWrite(temporary: string): void {
+  unfinished.delete(temporary);
+  if (unfinished.size === 0) for (const signal of signals) process.off(signal, cleanAndExit);
+}
+
+const signals = ["SIGINT", "SIGTERM"] as const;
+
+function cleanAndExit(signal: (typeof signals)[number]): void {
+  for (const temporary of unfinished) rmSync(temporary, { force: true });
+  process.exit(signal === "SIGINT" ? exitCodes.interrupted : 143);
+}
+
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).code === "string" && "syscall" in error;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EISDIR: "it is a folder",
+  ENOTDIR: "a part of the path is not a folder",
+  ENOSPC: "no space left on the device",
+  EROFS: "the file system is read-only",
+};
+
+/** `no such file or folder` rather than `ENOENT: ...`. */
+export function describeSystemError(error: NodeJS.ErrnoException): string {
+  return reasons[error.code ?? ""] ?? error.message;
+}

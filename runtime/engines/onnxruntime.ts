@@ -1,0 +1,64 @@
+import type { InferenceSession } from "onnxruntime-node";
+import { type Batch, type Engine, makeTensor, type Tensor } from "../engine.ts";
+
+export interface OnnxRuntimeOptions {
+  /** Threads within one op; by default as many as there are cores. */
+  readonly threads?: number;
+}
+
+/** Thrown when the optional package onnxruntime-node is not there. */
+export class EngineMissing extends Error {}
+
+/** ONNX Runtime on the CPU, over the bytes of a model or the path of one (needed where its weights lie in a file beside it). */
+export async function onnxRuntimeEngine(model: Uint8Array | string, options: OnnxRuntimeOptions = {}): Promise<Engine> {
+  const ort = await loadOnnxRuntime();
+  const sessionOptions: InferenceSession.SessionOptions = {
+    executionProviders: ["cpu"],
+    logSeverityLevel: 3,
+    ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+  };
+  const session = await (typeof model === "string"
+    ? ort.InferenceSession.create(model, sessionOptions)
+    : ort.InferenceSession.create(model, sessionOptions));
+  // A model in which nothing depends on an input does not have that input.
+  const known = new Set(session.inputNames);
+  return {
+    name: "onnxruntime",
+    async run(inputs: Batch, outputs: readonly string[] = session.outputNames): Promise<Batch> {
+      const feeds: Record<string, InstanceType<typeof ort.Tensor>> = {};
+      for (const [name, tensor] of inputs) if (known.has(name)) feeds[name] = toOrt(tensor);
+      const results = await session.run(feeds, [...outputs]);
+      return new Map(outputs.map((name) => [name, fromOrt(name, results[name])]));
+    },
+    async close() {
+      await session.release();
+    },
+  };
+
+  function toOrt(tensor: Tensor): InstanceType<typeof ort.Tensor> {
+    if (tensor.dtype === "f32") return new ort.Tensor("float32", tensor.data, tensor.shape);
+    if (tensor.dtype === "i32") return new ort.Tensor("int32", tensor.data, tensor.shape);
+    return new ort.Tensor("bool", tensor.data, tensor.shape);
+  }
+}
+
+function fromOrt(
+  name: string,
+  value: { readonly type: string; readonly dims: readonly number[]; readonly data: unknown } | undefined,
+): Tensor {
+  if (value?.data instanceof Float32Array) return makeTensor("f32", value.dims, value.data);
+  if (value?.data instanceof Int32Array) return makeTensor("i32", value.dims, value.data);
+  if (value?.data instanceof Uint8Array) return makeTensor("bool", value.dims, value.data);
+  throw new Error(`output ${name} has the unexpected type ${value?.type ?? "none"}`);
+}
+
+async function loadOnnxRuntime(): Promise<typeof import("onnxruntime-node")> {
+  try {
+    return await import("onnxruntime-node");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    throw new EngineMissing(
+      `cannot load onnxruntime-node (${reason})\nInstall it with \`ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node\`, or run with \`--engine interpreter\`.`,
+    );
+  }
+}
