@@ -1,0 +1,13 @@
+import { catalogue as checkCatalogue } from "../compiler/check/catalogue.ts";
+import { catalogue as syntaxCatalogue } from "../dsl/catalogue.ts";
+import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
+import { inputCatalogue } from "../runtime/catalogue.ts";
+
+/** Every diagnostic code of plec with its definition, in order of the catalogues. */
+export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
+  return new Map<string, DiagnosticDefinition>([
+    ...Object.entries(syntaxCatalogue),
+    ...Object.entries(checkCatalogue),
+    ...Object.entries(inputCatalogue),
+  ]);
+}

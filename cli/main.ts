@@ -1,0 +1,189 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { CommandError, exitCodes, type Io } from "./io.ts";
+import { plecVersion } from "./version.ts";
+
+/**
+ * Runs one command line (without `node plec`) and returns its exit code: 0 clean, 1 findings, 2 wrong use, 70 a bug of plec. Never throws.
+ * Commands load what they need when they run, so that `check` stays quick.
+ */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = exitCodes.clean;
+  const program = defineProgram(io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.clean : exitCodes.usage;
+    if (error instanceof CommandError) {
+      io.stderr.write(`plec: ${error.message}\n`);
+      return error.exitCode;
+    }
+    return reportBug(error, io);
+  }
+}
+
+/** Says that plec has a bug, without a stack trace unless PLEC_DEBUG is set. */
+export function reportBug(error: unknown, io: Io): number {
+  const message = error instanceof Error ? error.message : String(error);
+  io.stderr.write(`plec: internal error: ${message}\n`);
+  io.stderr.write("This is a bug in plec. Please report it with the command line, the spec and the output of `plec --version`.\n");
+  if (io.env.PLEC_DEBUG === "1" && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
+  else io.stderr.write("PLEC_DEBUG=1 shows where it happened.\n");
+  return exitCodes.internal;
+}
+
+function defineProgram(io: Io, exit: (code: number) => void): Command {
+  const program = new Command("plec")
+    .description("A small language and compiler for multi-task recommender networks of the PLE family.")
+    .version(plecVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .configureHelp({ helpWidth: io.stdout.columns ?? 100, showGlobalOptions: false })
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .showHelpAfterError("Try `plec --help`, or `plec help COMMAND`.")
+    .exitOverride();
+
+  const command = (usage: string, summary: string): Command =>
+    program.command(usage).summary(summary).description(summary).copyInheritedSettings(program);
+  const whole = (text: string): number => {
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw new InvalidArgumentError("A whole number is expected.");
+    return Number(text);
+  };
+  const json = (): Option => new Option("--json", "print JSON for machines");
+  const model = (): Option => new Option("--model <name>", "the model to take when the file has several");
+  const seed = (): Option => new Option("--seed <n>", "seed of everything random").argParser(whole).default(0);
+  const weights = (): Option => new Option("--weights <file>", "take the weights from a .safetensors file").conflicts("seed");
+
+  command("check", "Check specs: names, dims, wiring, lints.")
+    .argument("<files...>", "specs, or folders of them")
+    .option("--fix", "apply the safe fixes, then check again")
+    .addOption(json())
+    .option("--sarif <file>", "write SARIF 2.1.0, for code scanning; - prints it")
+    .option("--max-warnings <n>", "fail when there are more warnings than this", whole)
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec check specs/", "every spec of a folder"],
+          ["plec check model.ple --fix", "repair what can be repaired safely"],
+          ["plec check model.ple --max-warnings 0", "warnings fail as well"],
+          ["plec check specs/ --sarif plec.sarif", "for code scanning in CI"],
+        ],
+        "Exit code: 0 no errors, 1 errors (or too many warnings), 2 wrong use.",
+      ),
+    )
+    .action(async (files: string[], options) => exit(await (await import("./check.ts")).check(files, options, io)));
+
+  command("fmt", "Format specs in place.")
+    .argument("[files...]", "specs, or folders of them; - reads standard input")
+    .option("--check", "change nothing; list the files that are not formatted and fail if there are any")
+    .option("--stdin", "format standard input to standard output")
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec fmt specs/", "format every spec of a folder"],
+          ["plec fmt --check specs/", "in CI"],
+          ["plec fmt --stdin < model.ple", "from an editor"],
+        ],
+        "A file with a syntax error is left as it is.",
+      ),
+    )
+    .action(async (files: string[], options) => exit(await (await import("./fmt.ts")).fmt(files, options, io)));
+
+  command("compile", "Compile a model to ONNX.")
+    .argument("<spec>", "the spec")
+    .requiredOption("-o, --output <file>", "the ONNX file to write")
+    .addOption(weights())
+    .addOption(seed())
+    .addOption(model())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec compile model.ple -o model.onnx", "with fresh weights"],
+          ["plec compile model.ple -o model.onnx --seed 7", "other fresh weights"],
+          ["plec compile model.ple -o model.onnx --weights trained.safetensors", "with trained ones"],
+        ],
+        "The file's metadata holds the hash of the spec, its inputs, slices and tasks, and where the weights come from.",
+      ),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./compile.ts")).compile(spec, options, io)));
+
+  command("run", "Run a model on a batch and print its predictions.")
+    .argument("<model>", "a spec (.ple) or a compiled model (.onnx)")
+    .addOption(new Option("--input <file>", "rows to predict for: .json or .csv").conflicts("generate"))
+    .addOption(new Option("--generate <n>", "make up this many rows").argParser(whole))
+    .addOption(seed())
+    .addOption(weights())
+    .addOption(model())
+    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything")
+    .option("--only-outputs", "leave the predictions out")
+    .addOption(new Option("--engine <name>", "what executes the model").choices(["ort", "interpreter"]).default("ort"))
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec run model.onnx --input rows.csv", "predictions for the rows of a file"],
+          ["plec run model.ple --generate 4", "fresh weights, made-up rows: does it run?"],
+          ["plec run model.ple --generate 1 --outputs 'gates/*'", "with the gate weights of each task"],
+          ["plec run model.onnx --input rows.json --json", "for a program to read"],
+        ],
+        [
+          "JSON is an array of row objects or an object of arrays; CSV has a header line. A column is named after an input, a slice of one",
+          "(features.base.rfm) or an element (features.base.rfm.0). Missing optional inputs are filled in, missing required ones are an error.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (file: string, options) => exit(await (await import("./run.ts")).run(file, options, io)));
+
+  command("summary", "Show what a model is made of: inputs, experts, gates, tasks, parameters.")
+    .argument("<spec>", "the spec")
+    .addOption(new Option("--depth <n>", "levels of the tree of parameters").argParser(whole).default(2))
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples([
+        ["plec summary model.ple", "the overview"],
+        ["plec summary model.ple --depth 4", "down to the layers"],
+      ]),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./summary.ts")).summary(spec, options, io)));
+
+  command("ir", "Print the graph that a model compiles to.")
+    .argument("<spec>", "the spec")
+    .option("--raw", "before simplification")
+    .addOption(model())
+    .addHelpText(
+      "after",
+      examples([
+        ["plec ir model.ple | less", ""],
+        ["plec ir model.ple --raw | grep softmax", ""],
+      ]),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./ir.ts")).ir(spec, options, io)));
+
+  command("explain", "Explain a diagnostic: why it is one, and what to do.")
+    .argument("[code]", "a code such as dim/mismatch; without it, all codes are listed")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples([
+        ["plec explain", "all codes"],
+        ["plec explain dim/mismatch", "one of them"],
+      ]),
+    )
+    .action(async (code: string | undefined, options) => exit(await (await import("./explain.ts")).explain(code, options, io)));
+
+  return program;
+}
+
+function examples(lines: readonly (readonly [command: string, what: string])[], note = ""): string {
+  const width = Math.max(...lines.map(([text]) => text.length));
+  const shown = lines.map(([text, what]) => `  $ ${text.padEnd(width)}  ${what}`.trimEnd());
+  return `\nExamples:\n${shown.join("\n")}${note === "" ? "" : `\n\n${note}`}`;
+}

@@ -1,0 +1,150 @@
+import { readFileSync } from "node:fs";
+import type { Diagnostic } from "../dsl/diagnostic.ts";
+import { readBatchFile } from "../runtime/batch-file.ts";
+import { describeModel, type ModelDescription } from "../runtime/description.ts";
+import type { Batch, Engine } from "../runtime/engine.ts";
+import { EngineMissing, onnxRuntimeEngine } from "../runtime/engines/onnxruntime.ts";
+import { generateBatch } from "../runtime/generate.ts";
+import { prepareBatch } from "../runtime/inputs.ts";
+import { describeTally, printFindings, tally } from "./findings.ts";
+import { CommandError, exitCodes, type Io } from "./io.ts";
+import { loadModel } from "./load-model.ts";
+import { outputTables, predictionTable, tensorToJson } from "./predictions.ts";
+import { reading } from "./spec-files.ts";
+import { plecVersion } from "./version.ts";
+import { resolveWeights } from "./weights.ts";
+
+interface RunOptions {
+  readonly input?: string;
+  readonly generate?: number;
+  readonly seed: number;
+  readonly weights?: string;
+  readonly model?: string;
+  readonly outputs?: string;
+  readonly onlyOutputs?: boolean;
+  readonly engine: "ort" | "interpreter";
+  readonly json?: boolean;
+}
+
+interface Loaded {
+  readonly description: ModelDescription;
+  readonly engine: Engine;
+}
+
+export async function run(file: string, options: RunOptions, io: Io): Promise<number> {
+  if (options.input === undefined && options.generate === undefined)
+    throw new CommandError("name the rows with --input FILE, or make some up with --generate N");
+  if (options.generate === 0) throw new CommandError("--generate needs at least one row");
+  const { description, engine } = await (/\.onnx$/i.test(file) ? loadCompiled(file, options) : loadSpec(file, options, io));
+  try {
+    const outputs = selectOutputs(description, options.outputs);
+    const batch =
+      options.input === undefined
+        ? generateBatch(description, options.generate ?? 1, options.seed)
+        : await readBatch(description, options.input, io);
+    const tasks = options.onlyOutputs === true ? [] : description.tasks;
+    const results = await engine.run(batch, [...tasks.map((task) => task.name), ...outputs]);
+    if (options.json === true) {
+      const byName = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensorToJson(tensorOf(results, name))]));
+      const report = {
+        version: 1,
+        model: description.name,
+        engine: engine.name,
+        rows: countRows(results),
+        predictions: byName(tasks.map((task) => task.name)),
+        outputs: byName(outputs),
+      };
+      io.stdout.write(`${JSON.stringify(report)}\n`);
+    } else {
+      const width = io.stdout.columns ?? 120;
+      const sections = [
+        ...(tasks.length === 0 ? [] : [predictionTable(tasks, results, width)]),
+        ...outputTables(description, outputs, results, width),
+      ];
+      io.stdout.write(`${sections.map((lines) => lines.join("\n")).join("\n\n")}\n`);
+    }
+  } finally {
+    await engine.close();
+  }
+  return exitCodes.clean;
+}
+
+async function loadSpec(file: string, options: RunOptions, io: Io): Promise<Loaded> {
+  const model = loadModel(file, options.model, io);
+  const weights = await resolveWeights(model, options);
+  const description = describeModel(model);
+  if (options.engine === "interpreter") {
+    const { interpreterEngine } = await import("../runtime/engines/interpreter.ts");
+    return { description, engine: interpreterEngine(model.graph, weights.weights) };
+  }
+  const { buildOnnx } = await import("../runtime/build-onnx.ts");
+  return { description, engine: await startOnnxRuntime(await buildOnnx(model, weights, plecVersion())) };
+}
+
+async function loadCompiled(file: string, options: RunOptions): Promise<Loaded> {
+  for (const option of ["weights", "model"] as const) {
+    if (options[option] !== undefined) throw new CommandError(`--${option} goes with a spec; ${file} is compiled`);
+  }
+  if (options.engine === "interpreter") throw new CommandError("the interpreter runs specs, not compiled models");
+  const bytes = reading(file, () => readFileSync(file));
+  const { readDescription } = await import("../runtime/read-onnx.ts");
+  const description = readDescription(bytes);
+  if (description === null) throw new CommandError(`${file} is not an ONNX file written by plec`);
+  return { description, engine: await startOnnxRuntime(bytes) };
+}
+
+async function startOnnxRuntime(model: Uint8Array): Promise<Engine> {
+  try {
+    return await onnxRuntimeEngine(model);
+  } catch (error) {
+    if (error instanceof EngineMissing) throw new CommandError(error.message, exitCodes.findings);
+    throw error;
+  }
+}
+
+async function readBatch(description: ModelDescription, path: string, io: Io): Promise<Batch> {
+  const read = await readBatchFile(path);
+  const { batch, diagnostics } = read.batch === null ? read : prepareBatch(description, read.batch);
+  if (batch === null || "columns" in batch) throw findingsError(path, diagnostics, io);
+  return batch;
+}
+
+function findingsError(path: string, diagnostics: readonly Diagnostic[], io: Io): CommandError {
+  printFindings(diagnostics, io.stderr, io);
+  return new CommandError(`${path}: ${describeTally(tally(diagnostics))}`, exitCodes.findings);
+}
+
+/** Names of the further outputs that match; a pattern that matches none is an error. */
+function selectOutputs(description: ModelDescription, patterns: string | undefined): readonly string[] {
+  if (patterns === undefined) return [];
+  const names = description.outputs.map((output) => output.name);
+  const selected = patterns
+    .split(",")
+    .map((pattern) => pattern.trim())
+    .filter((pattern) => pattern !== "")
+    .flatMap((pattern) => {
+      const expression = new RegExp(`^${pattern.split("*").map(escapeForRegExp).join(".*")}$`);
+      const matching = names.filter((name) => expression.test(name));
+      if (matching.length === 0) {
+        const known = names.length === 0 ? "the model has no outputs beside its predictions" : `the outputs are ${names.join(", ")}`;
+        throw new CommandError(`no output is called ${pattern}; ${known}`);
+      }
+      return matching;
+    });
+  return [...new Set(selected)];
+}
+
+function escapeForRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+function countRows(results: Batch): number {
+  const [first] = results.values();
+  return first?.shape[0] ?? 0;
+}
+
+function tensorOf(results: Batch, name: string) {
+  const tensor = results.get(name);
+  if (tensor === undefined) throw new Error(`the engine gave no output ${name}`);
+  return tensor;
+}
