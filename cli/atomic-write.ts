@@ -36,7 +36,7 @@ export async function writeFileAtomically(
     await rename(temporary, target);
   } catch (error) {
     rmSync(temporary, { force: true });
-    if (isSystemError(error)) throw new CommandError(`cannot write ${path}: ${describeSystemError(error)}`, exitCodes.findings);
+    if (isSystemError(error)) throw new CommandError(`cannot write ${path}: ${describeSystemError(error)}`);
     throw error;
   } finally {
     endWrite(temporary);

@@ -22,7 +22,7 @@ export function predictionTable(tasks: readonly TaskDescription[], results: Batc
 function describePredictions(task: TaskDescription, tensor: Tensor): string[] {
   const rows = tensor.shape[0] ?? 1;
   return Array.from({ length: rows }, (_, row) => {
-    const values = tensor.data.subarray(row * task.width, (row + 1) * task.width);
+    const values = Array.from(tensor.data.subarray(row * task.width, (row + 1) * task.width));
     if (task.width === 1) return formatNumber(values[0] ?? Number.NaN);
     if (task.kind === "classes") {
       const best = values.reduce((winner, value, index) => (value > (values[winner] ?? 0) ? index : winner), 0);

@@ -8,16 +8,22 @@ const dynamicSize = 8;
 
 /**
  * A batch that depends on the seed alone: floats uniform in [0, 1), ids uniform over their vocabulary, bools fair; a quarter of the rows of an optional
- * input are missing, so hold its fill value. Each input has a stream of its own, and rows follow one another in it: the first rows of a larger batch are
+ * input are missing, so hold its fill value. A float input `x_mask` beside an input `x` is a mask: ones, then zeros, along its last axis. Each input has a stream of its own, and rows follow one another in it: the first rows of a larger batch are
  * those of a smaller one.
  *
  * @throws Error for a dim that is an expression over symbols
  */
 export function generateBatch(model: ModelDescription, rows: number, seed: number): Batch {
-  return new Map(model.inputs.map((input, index) => [input.name, generateInput(input, rows, randomNumbers(seed * 1009 + index))]));
+  return new Map(
+    model.inputs.map((input, index) => [input.name, generateInput(input, isMask(input, model), rows, randomNumbers(seed * 1009 + index))]),
+  );
 }
 
-function generateInput(input: InputDescription, rows: number, random: () => number): Tensor {
+function isMask(input: InputDescription, model: ModelDescription): boolean {
+  return input.dtype === "f32" && input.name.endsWith("_mask") && model.inputs.some(({ name }) => `${name}_mask` === input.name);
+}
+
+function generateInput(input: InputDescription, mask: boolean, rows: number, random: () => number): Tensor {
   const shape = input.shape.map((dim) => {
     if (typeof dim === "number") return dim;
     if (!/^\w+$/.test(dim)) throw new Error(`cannot choose a size for the dim ${dim} of input ${input.name}`);
@@ -33,7 +39,8 @@ function generateInput(input: InputDescription, rows: number, random: () => numb
   const width = sizeOf(batched ? shape.slice(1) : shape);
   for (let row = 0; row < (batched ? rows : 1); row++) {
     const missing = input.optional && random() < 0.25;
-    for (let i = 0; i < width; i++) values.push(missing ? input.fill : draw());
+    const kept = mask ? 1 + Math.floor(random() * width) : 0;
+    for (let i = 0; i < width; i++) values.push(missing ? input.fill : mask ? Number(i < kept) : draw());
   }
   return makeTensor(input.dtype, shape, values);
 }

@@ -5,6 +5,7 @@ import { description, features, input } from "./support.ts";
 const model = description([
   features,
   input("cluster", { dtype: "i32", vocabulary: 20 }),
+  input("seq_mask", { shape: ["B", "T"] }),
   input("flag", { dtype: "bool" }),
   input("seq", { shape: ["B", "T", 3], optional: true, fill: -1 }),
 ]);
@@ -18,6 +19,18 @@ describe("generateBatch", () => {
   it("gives the same first rows in a larger batch", () => {
     const small = generateBatch(model, 2, 7).get("features");
     expect(generateBatch(model, 9, 7).get("features")?.data.slice(0, 12)).toEqual(small?.data);
+  });
+
+  it("makes masks of ones and then zeros", () => {
+    const { data } = generateBatch(model, 50, 3).get("seq_mask") ?? { data: [] };
+    const lengths = Array.from({ length: 50 }, (_, row) =>
+      [...data.slice(row * 8, row * 8 + 8)]
+        .join("")
+        .match(/^1+0*$/)?.[0]
+        .indexOf("0"),
+    );
+    expect(lengths).not.toContain(undefined);
+    expect(new Set(lengths).size).toBeGreaterThan(4);
   });
 
   it("respects dtypes, vocabularies, shapes and missing rows", () => {

@@ -1,0 +1,49 @@
+/**
+ * Cold start of the command line: how long a person waits for `plec check`, and for `plec compile` of the full spec, beside a Node that does nothing.
+ * Usage: tsx bench/cold-start.ts [runs]
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { summarise } from "./measure.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const runs = Number(process.argv[2] ?? 15);
+const folder = mkdtempSync(join(tmpdir(), "plec-bench-"));
+const spec = "specs/ple_cluster_adatt.ple";
+
+const commands: readonly (readonly [string, readonly string[]])[] = [
+  ["node -e 0", ["-e", "0"]],
+  ["plec --version", ["bin/plec.js", "--version"]],
+  ["plec check, one small spec", ["bin/plec.js", "check", "specs/mmoe.ple"]],
+  ["plec check, the full spec", ["bin/plec.js", "check", spec]],
+  ["plec compile, the full spec", ["bin/plec.js", "compile", spec, "-o", join(folder, "model.onnx")]],
+];
+
+function timeOf(args: readonly string[]): number {
+  const start = performance.now();
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+  if (status !== 0) throw new Error(`node ${args.join(" ")} exited with ${status}\n${stderr}`);
+  return performance.now() - start;
+}
+
+try {
+  const times = commands.map((): number[] => []);
+  for (const [, args] of commands) timeOf(args);
+  // Round by round, so that whatever else the machine does falls on all alike.
+  for (let round = 0; round < runs; round++) {
+    for (const [index, [, args]] of commands.entries()) times[index]?.push(timeOf(args));
+  }
+  const bare = summarise(times[0] ?? []).median;
+  console.log(`cold start over ${runs} runs, Node ${process.versions.node}: median ms (middle half), ratio to a bare Node`);
+  commands.forEach(([name], index) => {
+    const { median, low, high } = summarise(times[index] ?? []);
+    console.log(
+      `  ${name.padEnd(28)} ${median.toFixed(0).padStart(6)} (${low.toFixed(0)}–${high.toFixed(0)})  ×${(median / bare).toFixed(2)}`,
+    );
+  });
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

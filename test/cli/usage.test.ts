@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { runCli } from "./run-cli.ts";
+
+const commands = ["check", "fmt", "compile", "run", "summary", "ir", "explain"];
+
+describe("help", () => {
+  it("lists every command", async () => {
+    const { code, stdout, stderr } = await runCli(["--help"]);
+    expect(code).toBe(0);
+    expect(stderr).toBe("");
+    for (const command of commands) expect(stdout).toContain(`\n  ${command} `);
+  });
+
+  it.each(commands)("of %s teaches by example", async (command) => {
+    for (const argv of [
+      [command, "--help"],
+      ["help", command],
+    ]) {
+      const { code, stdout, stderr } = await runCli(argv);
+      expect(code).toBe(0);
+      expect(stderr).toBe("");
+      expect(stdout).toContain(`Usage: plec ${command}`);
+      expect(stdout).toContain(`\nExamples:\n  $ plec ${command}`);
+    }
+  });
+
+  it("prints the version", async () => {
+    expect(await runCli(["--version"])).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: "" });
+  });
+});
+
+describe("wrong use exits with 2, says why on standard error and prints nothing else", () => {
+  it.each([
+    [[], "Usage: plec"],
+    [["chek"], "Did you mean check?"],
+    [["check"], "missing required argument 'files'"],
+    [["check", "--maxwarnings", "1", "x.ple"], "unknown option '--maxwarnings'"],
+    [["check", "--max-warnings", "few", "x.ple"], "A whole number is expected."],
+    [["check", "no-such-file.ple"], "cannot read no-such-file.ple: no such file or folder"],
+    [["check", "test/runtime"], "there is no .ple file in test/runtime"],
+    [["fmt"], "name files or folders to format, or --stdin"],
+    [["fmt", "-", "x.ple"], "either files or standard input, not both"],
+    [["compile", "x.ple"], "required option '-o, --output <file>' not specified"],
+    [["compile", "no-such-file.ple", "-o", "x.onnx"], "cannot read no-such-file.ple"],
+    [["compile", "specs", "-o", "x.onnx"], "specs is a folder"],
+    [["run", "x.ple"], "name the rows with --input FILE, or make some up with --generate N"],
+    [["run", "x.ple", "--generate", "0"], "--generate needs at least one row"],
+    [["run", "x.ple", "--generate", "1", "--input", "x.csv"], "cannot be used with option"],
+    [["run", "x.ple", "--generate", "1", "--engine", "gpu"], "Allowed choices are ort, interpreter."],
+    [["run", "x.onnx", "--generate", "1", "--engine", "interpreter"], "the interpreter runs specs, not compiled models"],
+    [["run", "package.json", "--generate", "1", "--model", "A", "--weights", "w", "--seed", "1"], "cannot be used with option"],
+    [["explain", "dim/mismach"], "there is no diagnostic dim/mismach; did you mean dim/mismatch?"],
+  ])("%j", async (argv, message) => {
+    const { code, stdout, stderr } = await runCli(argv);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(stdout).toBe("");
+    expect(code).toBe(2);
+  });
+});
