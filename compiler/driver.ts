@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Diagnostic } from "../dsl/diagnostic.ts";
+import { resolveNames } from "./check/resolve-names.ts";
+import { builtins, builtinScope } from "./elaborate/builtins/table.ts";
+import { FileScopes } from "./elaborate/file-scope.ts";
+import { elaborateModel } from "./elaborate/model.ts";
+import type { CheckedModel } from "./model.ts";
+import { loadProject, type Project, topLevelNames } from "./project.ts";
+
+/** What checking a file gives. Models are there only when nothing that they use has an error. */
+export interface CheckedFile {
+  readonly path: string;
+  /** Errors first read: by file (the entry first), then by place. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly models: readonly CheckedModel[];
+}
+
+/** Checks a `.ple` file and all that it imports, and builds the graphs of its models. */
+export function checkFile(path: string): CheckedFile {
+  return check(path, loadProject(path, { library: libraryFolder() }));
+}
+
+/** The same for a text; `name` is its name in messages, and relative imports start from there. */
+export function checkSource(name: string, text: string): CheckedFile {
+  return check(name, loadProject(name, { library: libraryFolder(), text }));
+}
+
+// The pipeline: read → parse → resolve names → evaluate into a graph.
+function check(path: string, project: Project): CheckedFile {
+  const diagnostics = [...project.diagnostics];
+  const models: CheckedModel[] = [];
+  const { entry } = project;
+  if (entry === null || hasErrors(diagnostics)) return { path, diagnostics: inOrder(diagnostics, project), models };
+  const preludeNames = project.prelude === null ? [] : topLevelNames(project.prelude.file);
+  for (const file of project.files) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
+  const scopes = new FileScopes(builtinScope, project.prelude);
+  const hash = hashSources(project);
+  for (const item of entry.file.items) {
+    if (item.kind !== "Model") continue;
+    const model = elaborateModel(item, scopes.of(entry), hash, diagnostics);
+    if (model !== null) models.push(model);
+  }
+  return { path, diagnostics: inOrder(diagnostics, project), models: hasErrors(diagnostics) ? [] : models };
+}
+
+function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some((diagnostic) => diagnostic.severity === "error");
+}
+
+function inOrder(diagnostics: readonly Diagnostic[], project: Project): readonly Diagnostic[] {
+  const rank = new Map(project.files.map((file, i) => [file.source, i]));
+  const rankOf = ({ span }: Diagnostic) => (span === null ? -1 : (rank.get(span.source) ?? project.files.length));
+  return [...diagnostics].sort((a, b) => rankOf(a) - rankOf(b) || (a.span?.start ?? 0) - (b.span?.start ?? 0));
+}
+
+function hashSources(project: Project): string {
+  const hash = createHash("sha256");
+  for (const { source } of [...project.files].sort((a, b) => (a.source.name < b.source.name ? -1 : 1))) hash.update(`${source.text.length}\n${source.text}`);
+  return hash.digest("hex");
+}
+
+/** The folder that `std/` stands for: the package's own `specs/std`. */
+export function libraryFolder(): string {
+  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
+    const folder = join(at, "specs", "std");
+    if (existsSync(folder) || dirname(at) === at) return folder;
+  }
+}

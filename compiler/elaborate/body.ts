@@ -1,0 +1,107 @@
+import type { Block, Let, Output, Penalty, Require, Type } from "../../dsl/ast.ts";
+import type { Span } from "../../dsl/source.ts";
+import { type Context, report } from "./context.ts";
+import { evaluate } from "./evaluate.ts";
+import { DimBinding, matchType } from "./match-type.ts";
+import { declareParam } from "./params.ts";
+import { LocalScope } from "./scope.ts";
+import { dtypeOf, shapeOf } from "./tensors.ts";
+import { describe, itemsOf, poison, type StaticValue } from "./value.ts";
+
+export interface BodyResult {
+  readonly result: StaticValue;
+  /** The values of `output` statements. */
+  readonly members: ReadonlyMap<string, StaticValue>;
+}
+
+/** Runs the statements of a definition, a flow or a function with braces; names are added to `scope`. */
+export function evaluateBody(block: Block, name: string, scope: LocalScope, context: Context): BodyResult {
+  const members = new Map<string, StaticValue>();
+  let result: StaticValue | null = null;
+  for (const statement of block.statements) {
+    if (result !== null) {
+      report(context, "call/after-return", statement.span, {});
+      break;
+    }
+    switch (statement.kind) {
+      case "Let":
+        bindLet(statement, scope, context);
+        break;
+      case "Param":
+        scope.set(statement.name.text, declareParam(statement, context));
+        break;
+      case "Output": {
+        const value = evaluateOutput(statement, scope, context);
+        members.set(statement.name.text, value);
+        scope.set(statement.name.text, value);
+        break;
+      }
+      case "Penalty":
+        declarePenalty(statement, context);
+        break;
+      case "Require":
+        checkRequirement(statement, name, context);
+        break;
+      case "Return":
+        result = evaluate(statement.value, context);
+    }
+  }
+  return { result: result ?? report(context, "call/no-return", block.span, { name }), members };
+}
+
+/** Evaluates a `let` and adds its names; several names take apart a list. */
+export function bindLet(statement: Let, scope: LocalScope, context: Context): void {
+  const first = statement.names[0]?.text ?? "";
+  const inner = { ...context, place: context.place.child(first) };
+  const value = claim(statement.type, evaluate(statement.value, inner), first, statement.value.span, scope, inner);
+  for (const [name, part] of takeApart(statement, value, context)) scope.set(name, part);
+}
+
+/** The names of a `let` with their values. */
+export function takeApart(statement: Let, value: StaticValue, context: Context): readonly (readonly [string, StaticValue])[] {
+  const names = statement.names.map((name) => name.text);
+  if (names.length === 1) return [[names[0] as string, value]];
+  const items = value.kind === "poison" ? null : itemsOf(value);
+  if (items === null || items.length !== names.length) {
+    if (value.kind !== "poison") report(context, "type/mismatch", statement.value.span, { what: `the value of \`${names.join(", ")}\``, expected: `a list of ${names.length}`, found: describe(value) });
+    return names.map((name) => [name, poison]);
+  }
+  return names.map((name, i) => [name, items[i] as StaticValue]);
+}
+
+/** Checks a stated type; without one the value passes as it is. */
+export function claim(type: Type | null, value: StaticValue, name: string, span: Span, scope: LocalScope | Context["scope"], context: Context): StaticValue {
+  if (type === null) return value;
+  const local = new LocalScope(scope);
+  return matchType(type, value, new DimBinding(name, local, new Set()), { what: `\`${name}\``, name, span }, { ...context, scope: local });
+}
+
+function evaluateOutput(statement: Output, scope: LocalScope, context: Context): StaticValue {
+  const name = statement.name.text;
+  const inner = { ...context, place: context.place.child(name) };
+  return claim(statement.type, evaluate(statement.value, inner), name, statement.value.span, scope, inner);
+}
+
+/** Adds a term to the training loss. */
+export function declarePenalty(statement: Penalty, context: Context): void {
+  const inner = { ...context, place: context.place.child(statement.name.text) };
+  const value = evaluate(statement.value, inner);
+  if (value.kind === "poison") return;
+  if (value.kind !== "tensor" || shapeOf(value).length !== 0 || dtypeOf(value) !== "f32") {
+    report(context, "type/mismatch", statement.value.span, { what: `the penalty \`${statement.name.text}\``, expected: "a scalar f32[]", found: describe(value) });
+    return;
+  }
+  context.session.penalties.push({ name: context.place.node(statement.name.text), value: value.value });
+}
+
+function checkRequirement(statement: Require, name: string, context: Context): void {
+  const condition = evaluate(statement.condition, context);
+  if (condition.kind === "poison" || (condition.kind === "boolean" && condition.value)) return;
+  if (condition.kind === "boolean") {
+    // The caller broke it, so the caller's place is the place of the finding.
+    const at = context.frame?.span ?? statement.span;
+    report({ ...context, frame: context.frame?.parent ?? null }, "call/requirement", at, { callee: name, message: statement.message.value }, { notes: [{ message: "required here", span: statement.span }] });
+    return;
+  }
+  report(context, "type/not-static", statement.condition.span, { what: "the condition of `require`", found: describe(condition) });
+}

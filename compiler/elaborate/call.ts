@@ -1,0 +1,181 @@
+import type { Definition, Parameter } from "../../dsl/ast.ts";
+import type { Span } from "../../dsl/source.ts";
+import { closest } from "../../dsl/suggest.ts";
+import { evaluateBody } from "./body.ts";
+import { type Context, limits, report } from "./context.ts";
+import { evaluate } from "./evaluate.ts";
+import { labelCalls } from "./labels.ts";
+import { DimBinding, formatType, matchType } from "./match-type.ts";
+import { LocalScope } from "./scope.ts";
+import { listNames } from "./subscript.ts";
+import { type DefinitionFunction, functionName, type FunctionValue, type LambdaFunction, poison, type StaticValue } from "./value.ts";
+
+/** An argument as given: by position when it has no name. */
+export interface GivenArgument {
+  readonly name: string | null;
+  readonly nameSpan: Span | null;
+  readonly value: StaticValue;
+  readonly span: Span;
+}
+
+/** Calls a function; `context.place` is where its instance stands. */
+export function applyFunction(callee: FunctionValue, given: readonly GivenArgument[], context: Context, span: Span, calleeSpan: Span): StaticValue {
+  const depth = (context.frame?.depth ?? 0) + 1;
+  if (depth > limits.callDepth) return report(context, "call/recursive", span, { limit: limits.callDepth, callee: functionName(callee) });
+  switch (callee.form) {
+    case "definition":
+      return callDefinition(callee, given, context, span, calleeSpan);
+    case "lambda":
+      return callLambda(callee, given, context, span);
+    case "builtin": {
+      const slots = arrange(
+        callee.builtin.name,
+        callee.builtin.parameters.map((parameter) => parameter.name),
+        given,
+        span,
+        null,
+        context,
+      );
+      if (slots === null) return poison;
+      const missing = callee.builtin.parameters.find((parameter, i) => parameter.required && slots[i] === undefined);
+      if (missing !== undefined) return report(context, "call/missing-argument", calleeSpan, { callee: callee.builtin.name, parameter: missing.name });
+      if (slots.some((slot) => slot?.value.kind === "poison")) return poison;
+      return callee.builtin.apply({ context, span, values: slots.map((slot) => slot?.value), spans: slots.map((slot) => slot?.span) });
+    }
+  }
+}
+
+/** Puts arguments into the slots of the parameters; null once something was reported. */
+function arrange(
+  callee: string,
+  parameters: readonly string[],
+  given: readonly GivenArgument[],
+  span: Span,
+  declaration: Span | null,
+  context: Context,
+): readonly (GivenArgument | undefined)[] | null {
+  const slots: (GivenArgument | undefined)[] = parameters.map(() => undefined);
+  const notes = declaration === null ? [] : [{ message: `\`${callee}\` is declared here`, span: declaration }];
+  let position = 0;
+  let fits = true;
+  for (const argument of given) {
+    const slot = argument.name === null ? position++ : parameters.indexOf(argument.name);
+    if (argument.name === null && slot >= parameters.length) {
+      const expected = `${parameters.length} argument${parameters.length === 1 ? "" : "s"}`;
+      report(context, "call/too-many-arguments", argument.span, { callee, expected, found: position }, { notes });
+      fits = false;
+    } else if (slot < 0) {
+      const near = closest(argument.name as string, parameters);
+      const help = near !== null ? `did you mean \`${near}\`?` : parameters.length > 0 ? `it has ${listNames(parameters)}` : "it takes none";
+      const at = argument.nameSpan ?? argument.span;
+      const fixes = near === null ? [] : [{ title: `change to \`${near}\``, safe: false, edits: [{ span: at, text: near }] }];
+      report(context, "call/unknown-argument", at, { callee, parameter: argument.name as string }, { help, notes, fixes });
+      fits = false;
+    } else if (slots[slot] !== undefined) {
+      report(context, "call/argument-twice", argument.span, { callee, parameter: parameters[slot] as string }, { notes: [{ message: "given here first", span: slots[slot]?.span ?? span }] });
+      fits = false;
+    } else slots[slot] = argument;
+  }
+  return fits ? slots : null;
+}
+
+function callLambda(callee: LambdaFunction, given: readonly GivenArgument[], context: Context, span: Span): StaticValue {
+  const slots = arrange("(…) => …", callee.parameters, given, span, callee.span, context);
+  if (slots === null) return poison;
+  const missing = callee.parameters.find((_, i) => slots[i] === undefined);
+  if (missing !== undefined) return report(context, "call/missing-argument", span, { callee: "(…) => …", parameter: missing });
+  const scope = new LocalScope(
+    callee.scope,
+    callee.parameters.map((name, i) => [name, slots[i]?.value ?? poison]),
+  );
+  const frame = { callee: "(…) => …", span, parent: context.frame?.parent ?? null, depth: (context.frame?.depth ?? 0) + 1 };
+  const inner: Context = { ...context, scope, frame: context.frame === null ? null : { ...context.frame, depth: frame.depth } };
+  if (callee.body.kind === "Block") return evaluateBody(callee.body, "(…) => …", scope, inner).result;
+  return evaluate(callee.body, inner);
+}
+
+/** Parameters as values in a scope; what a definition's body, and a check of its signature alone, see. */
+function callDefinition(callee: DefinitionFunction, given: readonly GivenArgument[], context: Context, span: Span, calleeSpan: Span): StaticValue {
+  const { definition } = callee;
+  const name = definition.name.text;
+  const slots = arrange(
+    name,
+    definition.parameters.map((parameter) => parameter.name.text),
+    given,
+    span,
+    definition.name.span,
+    context,
+  );
+  if (slots === null) return poison;
+  const scope = new LocalScope(callee.scope);
+  const binding = new DimBinding(name, scope, dimVariables(definition));
+  const inside: Context = {
+    ...context,
+    scope,
+    labels: labelCalls(definition.body),
+    frame: { callee: name, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 },
+  };
+  let fits = true;
+  for (const [i, parameter] of definition.parameters.entries()) {
+    const value = matchParameter(parameter, slots[i], binding, name, context, inside, calleeSpan);
+    fits = fits && value.kind !== "poison";
+    scope.set(parameter.name.text, value);
+  }
+  if (!fits) return poison;
+  const { result, members } = evaluateBody(definition.body, name, scope, inside);
+  if (result.kind === "poison") return poison;
+  const returned = definition.result === null ? result : matchResult(definition, result, binding, inside);
+  if (returned.kind !== "tensor") return returned;
+  return { ...returned, span, members: members.size > 0 ? members : null, made: definition };
+}
+
+function matchParameter(
+  parameter: Parameter,
+  slot: GivenArgument | undefined,
+  binding: DimBinding,
+  callee: string,
+  outside: Context,
+  inside: Context,
+  calleeSpan: Span,
+): StaticValue {
+  const name = parameter.name.text;
+  const subject = { what: `\`${name}\` of \`${callee}\``, name };
+  // Findings about what the caller gave are the caller's, so the notes start from its frame.
+  if (slot !== undefined) return matchType(parameter.type, slot.value, binding, { ...subject, span: slot.span }, { ...inside, frame: outside.frame });
+  if (parameter.defaultValue !== null) {
+    return matchType(parameter.type, evaluate(parameter.defaultValue, inside), binding, { ...subject, span: parameter.defaultValue.span }, inside);
+  }
+  return report(
+    outside,
+    "call/missing-argument",
+    calleeSpan,
+    { callee, parameter: name },
+    { notes: [{ message: `\`${name}: ${formatType(parameter.type)}\` is declared here`, span: parameter.span }] },
+  );
+}
+
+function matchResult(definition: Definition, result: StaticValue, binding: DimBinding, context: Context): StaticValue {
+  const type = definition.result;
+  if (type === null) return result;
+  const returned = definition.body.statements.find((statement) => statement.kind === "Return");
+  return matchType(type, result, binding, { what: `the result of \`${definition.name.text}\``, name: "result", span: returned?.span ?? definition.name.span }, context);
+}
+
+const variablesOf = new WeakMap<Definition, ReadonlySet<string>>();
+
+/** Bare names in the dims of parameter types that are not parameters: what a call binds. */
+export function dimVariables(definition: Definition): ReadonlySet<string> {
+  const before = variablesOf.get(definition);
+  if (before !== undefined) return before;
+  const names = new Set<string>();
+  const visit = (type: Parameter["type"]): void => {
+    if (type.kind === "ListType") visit(type.element);
+    if (type.kind !== "TensorType") return;
+    for (const dim of type.dims) if (dim.kind === "DimExpr" && dim.value.kind === "Reference") names.add(dim.value.name);
+    if (type.of?.kind === "Reference") names.add(type.of.name);
+  };
+  for (const parameter of definition.parameters) visit(parameter.type);
+  for (const parameter of definition.parameters) names.delete(parameter.name.text);
+  variablesOf.set(definition, names);
+  return names;
+}

@@ -1,0 +1,157 @@
+import type { Call } from "../../dsl/ast.ts";
+import type { Details, Diagnostic, Note, Placeholders } from "../../dsl/diagnostic.ts";
+import type { Span } from "../../dsl/source.ts";
+import { type catalogue, type Code, finding } from "../check/catalogue.ts";
+import { GraphBuilder } from "../ir/builder.ts";
+import type { GraphParam, Value } from "../ir/graph.ts";
+import type { OpAttributes, OpName } from "../ops/attributes.ts";
+import { isShapeError, type ShapeError } from "../ops/op.ts";
+import type { Place } from "./place.ts";
+import type { Scope } from "./scope.ts";
+import { poison, type PoisonValue, type RecordValue, type StaticValue } from "./value.ts";
+
+/** Bounds on what one elaboration may build, so that no input hangs it. */
+export const limits = {
+  nodes: 2_000_000,
+  steps: 50_000_000,
+  listItems: 1_000_000,
+  callDepth: 100,
+  elements: 2 ** 40,
+} as const;
+
+export interface DeclaredParam extends GraphParam {
+  readonly span: Span;
+}
+
+export interface DeclaredPenalty {
+  readonly name: string;
+  readonly value: Value;
+}
+
+/** Everything that one elaboration accumulates. */
+export class Session {
+  readonly builder = new GraphBuilder();
+  readonly params = new Map<string, DeclaredParam>();
+  readonly penalties: DeclaredPenalty[] = [];
+  readonly diagnostics: Diagnostic[];
+  /** A definition checked on its own, with symbols for its dims. */
+  readonly generic: boolean;
+  readonly #reported = new Set<string>();
+  #steps = 0;
+  #exhausted = false;
+
+  constructor(diagnostics: Diagnostic[], generic = false) {
+    this.diagnostics = diagnostics;
+    this.generic = generic;
+  }
+
+  /** Adds a finding once for each code, place and message. */
+  report(diagnostic: Diagnostic): void {
+    const { span } = diagnostic;
+    const key = `${diagnostic.code} ${span?.source.name} ${span?.start} ${span?.end}${diagnostic.code.startsWith("dim") ? "" : diagnostic.message}`;
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
+    this.diagnostics.push(diagnostic);
+  }
+
+  /** Counts work; false once a bound is passed, reported once. */
+  spend(span: Span, steps = 1): boolean {
+    if (this.#exhausted) return false;
+    this.#steps += steps;
+    const over =
+      this.#steps > limits.steps
+        ? { what: `${this.#steps} steps of evaluation`, limit: limits.steps }
+        : this.builder.nodeCount > limits.nodes
+          ? { what: `${this.builder.nodeCount} operations`, limit: limits.nodes }
+          : null;
+    if (over === null) return true;
+    this.#exhausted = true;
+    this.report(finding("call/limit", span, over));
+    return false;
+  }
+}
+
+/** A call that is being evaluated, for the notes of findings inside of it. */
+export interface Frame {
+  readonly callee: string;
+  readonly span: Span;
+  readonly parent: Frame | null;
+  readonly depth: number;
+}
+
+/** What is at hand where an expression is evaluated. */
+export interface Context {
+  readonly session: Session;
+  readonly scope: Scope;
+  readonly place: Place;
+  /** Labels of the calls of the body at hand. */
+  readonly labels: ReadonlyMap<Call, string>;
+  readonly frame: Frame | null;
+  /** The task record in per-task places. */
+  readonly task: RecordValue | null;
+  /** The group record in per-task and per-group places. */
+  readonly group: RecordValue | null;
+  /** Set while an initialiser is evaluated. */
+  readonly initial: InitialContext | null;
+  /** The model at hand; null in definitions checked on their own. */
+  readonly model: ModelNames | null;
+}
+
+/** What `all(name)` asks of the model. */
+export interface ModelNames {
+  all(name: string, span: Span, context: Context): StaticValue;
+}
+
+export interface InitialContext {
+  readonly shape: readonly number[];
+  readonly builder: GraphBuilder;
+  /** Values that belong to the initialiser; all others depend on data. */
+  readonly own: Set<Value>;
+}
+
+/** Reports a finding with notes that lead from the place of the fault out through the calls, and gives poison. */
+export function report<C extends Code>(
+  context: Context,
+  code: C,
+  span: Span,
+  values: Placeholders<(typeof catalogue)[C]["message"]>,
+  details: Details = {},
+): PoisonValue {
+  context.session.report(finding(code, span, values, { ...details, notes: [...(details.notes ?? []), ...frameNotes(context.frame)] }));
+  return poison;
+}
+
+function frameNotes(frame: Frame | null): readonly Note[] {
+  const notes: Note[] = [];
+  for (let at = frame; at !== null && notes.length < 4; at = at.parent) notes.push({ message: `in this call of \`${at.callee}\``, span: at.span });
+  return notes;
+}
+
+/** The builder of the graph at hand: an initialiser's own, or the model's. */
+export function builderOf(context: Context): GraphBuilder {
+  return context.initial?.builder ?? context.session.builder;
+}
+
+/** Appends a node with one output; a shape error is handed to `onError`. */
+export function addNode<K extends OpName>(
+  context: Context,
+  op: K,
+  inputs: readonly Value[],
+  attributes: OpAttributes[K],
+  span: Span,
+  onError: (error: ShapeError) => StaticValue,
+): Value | StaticValue {
+  if (!context.session.spend(span)) return poison;
+  const { initial } = context;
+  if (initial !== null && inputs.some((input) => !initial.own.has(input))) return report(context, "param/depends-on-data", span, {});
+  const outputs = builderOf(context).add(op, inputs, attributes, { path: context.place.node(op), span });
+  if (isShapeError(outputs)) return onError(outputs);
+  const value = outputs[0] as Value;
+  context.initial?.own.add(value);
+  return value;
+}
+
+/** True for a graph value, false for a static one (poison). */
+export function isGraphValue(value: Value | StaticValue): value is Value {
+  return "node" in value;
+}

@@ -1,0 +1,61 @@
+import type { Block, Call, Expr, Node } from "../../dsl/ast.ts";
+import { children } from "../../dsl/visit.ts";
+
+/**
+ * Names for the instances that calls make, fixed by the text alone so that sharing and weight files do not depend on what is evaluated: the callee's name,
+ * numbered on repeats, within the `let` (or body) that holds it. A `let` whose value is one call gives its name to that call, whose label is then empty.
+ */
+export type CallLabels = ReadonlyMap<Call, string>;
+
+const cache = new WeakMap<Node, CallLabels>();
+
+/** Labels of every call of a body. */
+export function labelCalls(body: Block | Expr): CallLabels {
+  const before = cache.get(body);
+  if (before !== undefined) return before;
+  const labels = new Map<Call, string>();
+  if (body.kind === "Block") labelBlock(body, labels);
+  else labelValue(body, labels);
+  cache.set(body, labels);
+  return labels;
+}
+
+function labelBlock(block: Block, labels: Map<Call, string>): void {
+  const used = new Set(block.statements.flatMap((s) => (s.kind === "Let" ? s.names.slice(0, 1) : s.kind === "Param" ? [s.name] : [])).map((name) => name.text));
+  for (const statement of block.statements) {
+    if (statement.kind === "Let") labelValue(statement.value, labels);
+    else if (statement.kind !== "Param") labelNested(statement, labels, used);
+  }
+}
+
+/** The value of a `let` or bank entry. */
+function labelValue(value: Expr, labels: Map<Call, string>): void {
+  const only = onlyCall(value);
+  if (only !== null) labels.set(only, "");
+  labelNested(value, labels, new Set());
+}
+
+function onlyCall(value: Expr): Call | null {
+  if (value.kind === "Paren") return onlyCall(value.inner);
+  if (value.kind === "Call") return value;
+  if (value.kind === "Pipe" && value.stages.length === 1) return value.stages[0] as Call;
+  return null;
+}
+
+function labelNested(node: Node, labels: Map<Call, string>, used: Set<string>): void {
+  if (node.kind === "Lambda" && node.body.kind === "Block") return labelBlock(node.body, labels);
+  for (const child of children(node)) labelNested(child, labels, used);
+  if (node.kind === "Call" && !labels.has(node)) {
+    const base = calleeName(node.callee);
+    let label = base;
+    for (let n = 2; used.has(label); n++) label = `${base}_${n}`;
+    used.add(label);
+    labels.set(node, label);
+  }
+}
+
+function calleeName(callee: Expr): string {
+  if (callee.kind === "Reference") return callee.name;
+  if (callee.kind === "Member") return callee.name.text;
+  return "call";
+}

@@ -1,0 +1,268 @@
+import type { Model, Output, Penalty } from "../../dsl/ast.ts";
+import type { Diagnostic } from "../../dsl/diagnostic.ts";
+import { collectDeclarations, type Declarations, settingOf } from "../check/declarations.ts";
+import { checkLoss } from "../check/losses.ts";
+import { checkUnused } from "../check/unused.ts";
+import { type Dim, dimsEqual, symbolDim } from "../ir/dim.ts";
+import type { Graph, GraphInput, GraphOutput, GraphParam } from "../ir/graph.ts";
+import type { CheckedModel, ModelBank, ModelGroup, ModelTask, ModelTransfer } from "../model.ts";
+import { prune } from "../passes/prune.ts";
+import { claim, declarePenalty } from "./body.ts";
+import { type Context, report, Session } from "./context.ts";
+import { toNumber } from "./dims.ts";
+import { evaluate } from "./evaluate.ts";
+import type { FileScope } from "./file-scope.ts";
+import { inputValue } from "./inputs.ts";
+import { labelCalls } from "./labels.ts";
+import { groupRecord, ModelScope, placeOf, routesOf } from "./model-scope.ts";
+import { Place } from "./place.ts";
+import { LocalScope } from "./scope.ts";
+import { evaluateTask, Flows, squeezeWidth, type TaskResult, type TaskSettings } from "./tasks.ts";
+import { evaluateTrain } from "./train.ts";
+import { describe, functionName, numberValue, recordValue, type RecordValue, stringValue, type StaticValue } from "./value.ts";
+
+/** Checks a model and builds its graph; null when there are errors. */
+export function elaborateModel(model: Model, scope: FileScope, hash: string, diagnostics: Diagnostic[]): CheckedModel | null {
+  const own: Diagnostic[] = [];
+  const declarations = collectDeclarations(model, own);
+  const session = new Session(own);
+  const elaboration = new Elaboration(declarations, scope, session);
+  const checked = elaboration.run(hash);
+  diagnostics.push(...own);
+  return own.some((diagnostic) => diagnostic.severity === "error") ? null : checked;
+}
+
+class Elaboration {
+  readonly #declarations: Declarations;
+  readonly #session: Session;
+  readonly #scope: ModelScope;
+  readonly #flows: Flows;
+  readonly #settings = new Map<string, TaskSettings>();
+  readonly #groups = new Map<string, RecordValue>();
+  readonly #outputs: GraphOutput[] = [];
+
+  constructor(declarations: Declarations, fileScope: FileScope, session: Session) {
+    this.#declarations = declarations;
+    this.#session = session;
+    const tasks = new Map<string, RecordValue>();
+    const base = { session, place: Place.root, labels: new Map(), frame: null, task: null, group: null, initial: null };
+    const names = { all: (name: string, span: Model["span"], context: Context) => this.#scope.all(name, span, context) };
+    this.#scope = new ModelScope(fileScope, declarations, { task: tasks, group: this.#groups }, { ...base, model: names });
+    this.#evaluateGroups();
+    for (const [i, task] of declarations.enabled.entries()) {
+      const group = task.group === null ? null : (this.#groups.get(task.group.text) ?? null);
+      const settings = evaluateTask(task, i, declarations, group, this.#scope.contextFor());
+      if (settings === null) continue;
+      this.#settings.set(task.name.text, settings);
+      tasks.set(task.name.text, settings.record);
+    }
+    this.#flows = new Flows(declarations, this.#settings, this.#scope);
+  }
+
+  run(hash: string): CheckedModel | null {
+    const { model } = this.#declarations;
+    this.#scope.evaluateAll();
+    this.#checkRoutes();
+    const results = new Map<string, TaskResult>();
+    for (const name of this.#declarations.order) {
+      const result = this.#flows.run(name);
+      if (result !== null) results.set(name, result);
+    }
+    for (const settings of this.#settings.values()) checkLoss(settings, this.#session.diagnostics, this.#scope.contextFor());
+    const predictions = this.#predictions(results);
+    for (const output of this.#declarations.outputs) this.#evaluateOutput(output, results);
+    for (const penalty of this.#declarations.penalties) this.#evaluatePenalty(penalty, results);
+    const train = this.#train();
+    if (this.#session.diagnostics.some((diagnostic) => diagnostic.severity === "error")) return null;
+    const full = this.#graph(model.name.text, predictions);
+    const penalties = this.#session.penalties;
+    const trained = prune({ ...full, outputs: [...full.outputs, ...penalties.map(({ name, value }) => ({ name: `penalty ${name}`, value, doc: null }))] });
+    checkUnused(this.#declarations, this.#scope, trained, this.#session);
+    return {
+      name: model.name.text,
+      doc: model.doc,
+      hash,
+      graph: prune(full),
+      parameters: trained.params,
+      inputs: [...this.#scope.inputs.values()].flatMap((input) => (input.info === null ? [] : [input.info])),
+      groups: this.#modelGroups(),
+      tasks: this.#modelTasks(results, predictions),
+      order: this.#declarations.order,
+      transfers: this.#modelTransfers(),
+      banks: this.#modelBanks(),
+      penalties,
+      outputs: this.#outputs.map(({ name, doc }) => ({ name, doc })),
+      train,
+    };
+  }
+
+  // ── parts ─────────────────────────────────────────────────────────────────
+
+  #evaluateGroups(): void {
+    const context = this.#scope.contextFor();
+    for (const [name, group] of this.#declarations.groups) {
+      const fields = new Map<string, StaticValue>([["name", stringValue(name)]]);
+      for (const field of group.settings?.fields ?? []) {
+        if (field.name.text === "route") continue;
+        const value = toNumber(evaluate(field.value, context), field.value.span, `\`${field.name.text}\``, context);
+        if (value !== null) fields.set(field.name.text, numberValue(value));
+      }
+      this.#groups.set(name, recordValue(`group ${name}`, fields));
+    }
+  }
+
+  /** Every route that is named must exist in some `routes` bank. */
+  #checkRoutes(): void {
+    const known = new Set(this.#declarations.banks.filter((bank) => bank.role === "routes").flatMap((bank) => bank.entries.map((entry) => entry.name.text)));
+    const context = this.#scope.contextFor();
+    for (const task of this.#declarations.enabled) {
+      for (const route of routesOf(task, this.#declarations)) {
+        if (!known.has(route.name)) report(context, "task/unknown-route", route.span, { name: route.name });
+      }
+    }
+    for (const bank of this.#declarations.banks.filter((candidate) => candidate.role === "routes")) {
+      const entries = new Set(bank.entries.map((entry) => entry.name.text));
+      for (const task of this.#declarations.enabled) {
+        if (routesOf(task, this.#declarations).some((route) => entries.has(route.name))) continue;
+        if (routesOf(task, this.#declarations).some((route) => !known.has(route.name))) continue;
+        report(context, "task/no-route", task.name.span, { task: task.name.text, bank: bank.name.text }, { notes: [{ message: "the bank", span: bank.name.span }] });
+      }
+    }
+  }
+
+  /** Predictions as callers get them: f32[B] for one number for each customer, else f32[B, width]. */
+  #predictions(results: ReadonlyMap<string, TaskResult>): ReadonlyMap<string, GraphOutput> {
+    const predictions = new Map<string, GraphOutput>();
+    for (const { name, doc } of this.#declarations.enabled) {
+      const result = results.get(name.text);
+      const settings = this.#settings.get(name.text);
+      if (result === undefined || settings === undefined) continue;
+      const value = settings.width === 1 ? squeezeWidth(result.prediction, name.text, this.#scope.contextFor()) : result.prediction;
+      if (value !== null) predictions.set(name.text, { name: name.text, value: value.value, doc });
+    }
+    return predictions;
+  }
+
+  #evaluateOutput(output: Output, results: ReadonlyMap<string, TaskResult>): void {
+    for (const { suffix, context, scope } of this.#unitContexts(output, results)) {
+      const name = output.name.text;
+      const inner = { ...context, labels: labelCalls(output.value) };
+      const value = claim(output.type, evaluate(output.value, inner), name, output.value.span, scope, inner);
+      if (value.kind === "poison") continue;
+      if (value.kind !== "tensor") {
+        report(inner, "type/mismatch", output.value.span, { what: `output \`${name}\``, expected: "a tensor; `stack` or `per task` makes tensors of banks and records", found: describe(value) });
+      } else if (value.value.type.shape.length === 0 || !dimsEqual(value.value.type.shape[0] as Dim, symbolDim("B"))) {
+        report(inner, "dim/batch-lost", output.value.span, { what: `output \`${name}\``, shape: describe(value) });
+      } else this.#outputs.push({ name: name + suffix, value: value.value, doc: output.doc });
+    }
+  }
+
+  #evaluatePenalty(penalty: Penalty, results: ReadonlyMap<string, TaskResult>): void {
+    for (const { context } of this.#unitContexts(penalty, results)) declarePenalty(penalty, { ...context, labels: labelCalls(penalty.value) });
+  }
+
+  /** A context for each unit of a model-level output or penalty; per task, the flow's outputs are in scope. */
+  #unitContexts(item: Output | Penalty, results: ReadonlyMap<string, TaskResult>): readonly { readonly suffix: string; readonly context: Context; readonly scope: Context["scope"] }[] {
+    const name = item.name.text;
+    if (item.per === null || item.per.unit === "model") {
+      const context = { ...this.#scope.contextFor(), place: Place.root.child(name) };
+      return [{ suffix: "", context, scope: context.scope }];
+    }
+    if (item.per.unit === "group") {
+      return [...this.#groups].map(([group, record]) => {
+        const context = { ...this.#scope.contextFor({ task: null, group: record }), place: placeOf(name, { per: "group", unit: group, record }) };
+        return { suffix: `/${group}`, context, scope: context.scope };
+      });
+    }
+    return [...results].map(([task, result]) => {
+      const { record } = this.#settings.get(task) as TaskSettings;
+      const base = this.#scope.contextFor({ task: record, group: groupRecord(record) });
+      const scope = new LocalScope(base.scope, [...result.outputs, ["logit", result.logit], ["prediction", result.prediction]]);
+      const context = { ...base, scope, place: placeOf(name, { per: "task", unit: task, record }) };
+      return { suffix: `/${task}`, context, scope };
+    });
+  }
+
+  #train(): Readonly<Record<string, unknown>> | null {
+    const { train, named } = this.#declarations;
+    if (train === null) return null;
+    const names = new Set([...named].filter(([, item]) => item.kind === "Bank" || item.kind === "Let" || item.kind === "Param").map(([name]) => name));
+    const tags = [...this.#session.params.values()].flatMap((param) => (param.tag === null ? [] : [param.tag]));
+    return evaluateTrain(train, new Set([...names, ...tags]), this.#scope.contextFor());
+  }
+
+  #graph(name: string, predictions: ReadonlyMap<string, GraphOutput>): Graph {
+    const inputs: GraphInput[] = [];
+    for (const input of this.#scope.inputs.values()) {
+      const value = inputValue(input);
+      if (input.info === null || value === null) continue;
+      const { optional, fill, vocabulary, doc } = input.info;
+      inputs.push({ name: input.info.name, value, optional, fill, vocabulary, doc });
+    }
+    const params: GraphParam[] = [...this.#session.params.values()].map(({ span: _, ...param }) => param);
+    return { name, inputs, params, nodes: this.#session.builder.nodes, outputs: [...predictions.values(), ...this.#outputs] };
+  }
+
+  // ── what summaries and metadata tell ──────────────────────────────────────
+
+  #modelGroups(): readonly ModelGroup[] {
+    return [...this.#declarations.groups].map(([name, group]) => {
+      const route = settingOf(group.settings, "route");
+      const fields = [...(this.#groups.get(name)?.fields ?? [])].flatMap(([key, value]) => (value.kind === "number" ? [[key, value.value] as const] : []));
+      return { name, doc: group.doc, route: route?.kind === "Reference" ? route.name : null, settings: Object.fromEntries(fields) };
+    });
+  }
+
+  #modelTasks(results: ReadonlyMap<string, TaskResult>, predictions: ReadonlyMap<string, GraphOutput>): readonly ModelTask[] {
+    const context = this.#scope.contextFor();
+    return [...this.#declarations.tasks.values()].flatMap((task) => {
+      const name = task.name.text;
+      const enabled = this.#settings.get(name);
+      const settings = enabled ?? evaluateTask(task, -1, this.#declarations, null, context);
+      if (settings === null) return [];
+      const { kind, width, weight, prefer, route, loss, activation } = settings;
+      const given = loss?.given.map((argument, i) => [argument.name ?? `#${i}`, plainValue(argument.value)] as const) ?? [];
+      return [
+        {
+          name,
+          kind,
+          width,
+          group: task.group?.text ?? null,
+          enabled: enabled !== undefined,
+          weight,
+          loss: loss === null ? null : { name: functionName(loss.fn), settings: Object.fromEntries(given) },
+          activation: activation === null ? null : functionName(activation),
+          prefer,
+          route,
+          logit: results.get(name)?.logit.value ?? null,
+          prediction: predictions.get(name)?.value ?? null,
+          doc: task.doc,
+          span: task.name.span,
+        },
+      ];
+    });
+  }
+
+  #modelTransfers(): readonly ModelTransfer[] {
+    return this.#declarations.transfers.map(({ from, to, value, span }) => {
+      const callee = value.kind === "Call" ? value.callee : value;
+      return { from: from.text, to: to.text, module: callee.kind === "Reference" ? callee.name : "(…) => …", span };
+    });
+  }
+
+  #modelBanks(): readonly ModelBank[] {
+    return this.#declarations.banks.map((bank) => {
+      const evaluated = this.#scope.entries.filter((entry) => entry.bank === bank);
+      const firstUnit = evaluated[0]?.unit;
+      const entries = evaluated.filter((entry) => entry.unit === firstUnit).map(({ name, tensor }) => ({ name, module: tensor.made?.name.text ?? null, shape: tensor.value.type.shape }));
+      return { name: bank.name.text, role: bank.role, per: bank.per === null || bank.per.unit === "model" ? null : bank.per.unit, entries };
+    });
+  }
+}
+
+function plainValue(value: StaticValue): unknown {
+  if (value.kind === "number" || value.kind === "boolean" || value.kind === "string") return value.value;
+  if (value.kind === "list") return value.items.map(plainValue);
+  return value.kind === "none" ? null : describe(value);
+}
+

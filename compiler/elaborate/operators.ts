@@ -1,0 +1,211 @@
+import type { Binary, BinaryOp, Unary } from "../../dsl/ast.ts";
+import { addDims, type Dim, dimsEqual, divideDims, formatDim, multiplyDims, scaleDim, subtractDims } from "../ir/dim.ts";
+import type { Span } from "../../dsl/source.ts";
+import { type Context, report } from "./context.ts";
+import { evaluate } from "./evaluate.ts";
+import { dtypeOf, makeTensor, shapeOf, toTensor } from "./tensors.ts";
+import { booleanValue, describe, formatTensorType, itemsOf, listValue, numberValue, poison, recordValue, type RecordValue, type StaticValue, type TensorValue } from "./value.ts";
+
+const tensorOps = {
+  "+": "add",
+  "-": "sub",
+  "*": "mul",
+  "/": "div",
+  "^": "pow",
+  "==": "eq",
+  "!=": "ne",
+  "<": "lt",
+  "<=": "le",
+  ">": "gt",
+  ">=": "ge",
+  and: "and",
+  or: "or",
+} as const;
+
+/** `a op b`; chains of the same level are evaluated without recursion on the left. */
+export function evaluateBinary(node: Binary, context: Context): StaticValue {
+  const pending: Binary[] = [];
+  let leftmost = node as Binary["left"];
+  while (leftmost.kind === "Binary") {
+    pending.push(leftmost);
+    leftmost = leftmost.left;
+  }
+  let value = evaluate(leftmost, context);
+  let span = leftmost.span;
+  for (const step of pending.reverse()) {
+    value = applyStep(step, value, span, context);
+    span = step.span;
+  }
+  return value;
+}
+
+function applyStep(step: Binary, left: StaticValue, leftSpan: Span, context: Context): StaticValue {
+  // Static `and` and `or` leave the right side alone once decided.
+  if (left.kind === "boolean" && (step.op === "and" || step.op === "or")) {
+    if (left.value === (step.op === "or")) return left;
+    const right = evaluate(step.right, context);
+    return right.kind === "boolean" || right.kind === "poison" ? right : reportOperands(step.op, left, right, step.span, context);
+  }
+  return applyBinary(step.op, left, evaluate(step.right, context), step.span, leftSpan, step.right.span, context);
+}
+
+/** Applies an operator to values. */
+export function applyBinary(op: BinaryOp, left: StaticValue, right: StaticValue, span: Span, leftSpan: Span, rightSpan: Span, context: Context): StaticValue {
+  if (left.kind === "poison" || right.kind === "poison") return poison;
+  if (op === "++") return joinLists(left, right, span, context);
+  if (op === "in") return isMember(left, right, span, context);
+  if (op === "@") return multiplyMatrices(left, right, span, leftSpan, rightSpan, context);
+  if (left.kind === "tensor" || right.kind === "tensor") return applyElementwise(op, left, right, span, leftSpan, rightSpan, context);
+  if (left.kind === "number" && right.kind === "number") return applyToNumbers(op, left.value, right.value, span, context);
+  if (op === "==" || op === "!=") return booleanValue(staticEqual(left, right) === (op === "=="));
+  return reportOperands(op, left, right, span, context);
+}
+
+function reportOperands(op: BinaryOp, left: StaticValue, right: StaticValue, span: Span, context: Context): StaticValue {
+  return report(context, "type/mismatch", span, { what: `the operands of \`${op}\``, expected: "values of one fitting kind", found: `${describe(left)} and ${describe(right)}` });
+}
+
+function staticEqual(left: StaticValue, right: StaticValue): boolean {
+  if (left.kind !== right.kind) return false;
+  if (left.kind === "number" && right.kind === "number") return dimsEqual(left.value, right.value);
+  if ("value" in left && "value" in right) return left.value === right.value;
+  return left.kind === "none" || left === right;
+}
+
+function joinLists(left: StaticValue, right: StaticValue, span: Span, context: Context): StaticValue {
+  const [a, b] = [itemsOf(left), itemsOf(right)];
+  if (a === null || b === null) return reportOperands("++", left, right, span, context);
+  if (left.kind === "record" && right.kind === "record") return joinBanks([left, right]);
+  return listValue([...a, ...b]);
+}
+
+/** One bank of several; a name that stands in two of them gets the bank's in front. */
+export function joinBanks(banks: readonly RecordValue[]): RecordValue {
+  const fields = new Map<string, StaticValue>();
+  for (const bank of banks) {
+    for (const [name, value] of bank.fields) {
+      let unique = fields.has(name) ? `${bank.title.replace(/^.* /, "")}.${name}` : name;
+      for (let n = 2; fields.has(unique); n++) unique = `${name}_${n}`;
+      fields.set(unique, value);
+    }
+  }
+  return recordValue("a joined bank", fields);
+}
+
+function isMember(left: StaticValue, right: StaticValue, span: Span, context: Context): StaticValue {
+  const items = itemsOf(right);
+  if (items === null) return reportOperands("in", left, right, span, context);
+  return booleanValue(items.some((item) => staticEqual(left, item)));
+}
+
+function applyToNumbers(op: BinaryOp, a: Dim, b: Dim, span: Span, context: Context): StaticValue {
+  switch (op) {
+    case "+":
+      return numberValue(addDims(a, b));
+    case "-":
+      return numberValue(subtractDims(a, b));
+    case "*":
+      return numberValue(multiplyDims(a, b));
+    case "/": {
+      if (b === 0) return report(context, "type/range", span, { message: `${formatDim(a)} / 0 has no value` });
+      const exact = divideDims(a, b);
+      if (exact !== null) return numberValue(exact);
+      if (typeof a === "number" && typeof b === "number") return numberValue(a / b);
+      return report(context, "dim/mismatch", span, { message: `${formatDim(a)} is not divisible by ${formatDim(b)} for every value of its symbols` });
+    }
+    case "==":
+    case "!=":
+      return booleanValue(dimsEqual(a, b) === (op === "=="));
+  }
+  if (typeof a !== "number" || typeof b !== "number") {
+    if (op === "^" && typeof b === "number" && Number.isInteger(b) && b >= 0 && b <= 8) return numberValue(Array.from({ length: b }, () => a).reduce(multiplyDims, 1));
+    return report(context, "type/not-static", span, { what: `the operands of \`${op}\``, found: `${formatDim(a)} and ${formatDim(b)}` });
+  }
+  switch (op) {
+    case "^":
+      return numberValue(a ** b);
+    case "<":
+      return booleanValue(a < b);
+    case "<=":
+      return booleanValue(a <= b);
+    case ">":
+      return booleanValue(a > b);
+    case ">=":
+      return booleanValue(a >= b);
+    default:
+      return reportOperands(op, numberValue(a), numberValue(b), span, context);
+  }
+}
+
+function multiplyMatrices(left: StaticValue, right: StaticValue, span: Span, leftSpan: Span, rightSpan: Span, context: Context): StaticValue {
+  if (left.kind !== "tensor" || right.kind !== "tensor") return reportOperands("@", left, right, span, context);
+  return makeTensor(context, "matmul", [{ ...left, span: leftSpan }, { ...right, span: rightSpan }], {}, span);
+}
+
+function applyElementwise(op: BinaryOp, left: StaticValue, right: StaticValue, span: Span, leftSpan: Span, rightSpan: Span, context: Context): StaticValue {
+  const name = tensorOps[op as keyof typeof tensorOps];
+  const dtype = left.kind === "tensor" ? dtypeOf(left) : right.kind === "tensor" ? dtypeOf(right) : "f32";
+  const a = toTensor(context, left, leftSpan, `the left side of \`${op}\``, dtype);
+  const b = toTensor(context, right, rightSpan, `the right side of \`${op}\``, dtype);
+  if (a.kind === "poison" || b.kind === "poison") return poison;
+  return combine(context, name, op, [a, b], span);
+}
+
+/** An elementwise op of two or three tensors under the language's rule of broadcasting. */
+export function combine(
+  context: Context,
+  op: (typeof tensorOps)[keyof typeof tensorOps] | "where" | "min" | "max",
+  written: string,
+  operands: readonly TensorValue[],
+  span: Span,
+): TensorValue | StaticValue {
+  const rank = Math.max(...operands.map((operand) => shapeOf(operand).length));
+  const stretch = new Set<number>();
+  for (let axis = 0; axis < rank; axis++) {
+    // What each operand has at this axis; undefined where it has lower rank.
+    const dims = operands.map((operand) => ({ operand, dim: shapeOf(operand)[axis + shapeOf(operand).length - rank], own: axis + shapeOf(operand).length - rank }));
+    const present = dims.filter((at) => at.dim !== undefined && shapeOf(at.operand).length > 0);
+    const fixed = present.filter((at) => !(at.operand.stretch?.has(at.own) ?? false));
+    if (fixed.length === 0) {
+      stretch.add(axis);
+      continue;
+    }
+    const first = fixed[0] as (typeof fixed)[number];
+    const other = fixed.find((at) => !dimsEqual(at.dim as Dim, first.dim as Dim));
+    if (other === undefined) continue;
+    if (other.dim === 1 || first.dim === 1) {
+      const types = [first.operand, other.operand].map((operand) => formatTensorType(operand.value.type));
+      return report(
+        context,
+        "dim/silent-broadcast",
+        span,
+        { op: written, left: types[0] as string, right: types[1] as string },
+        { notes: [first, other].map(({ operand, dim }) => ({ message: `axis ${axis} is ${formatDim(dim as Dim)} here`, span: operand.span })) },
+      );
+    }
+    break; // The op itself reports the mismatch.
+  }
+  return makeTensor(context, op, operands, {} as never, span, { stretch: stretch.size > 0 ? stretch : null });
+}
+
+/** `-x` and `not x`. */
+export function evaluateUnary(node: Unary, context: Context): StaticValue {
+  const ops: Unary[] = [node];
+  let inner = node.operand;
+  while (inner.kind === "Unary") {
+    ops.push(inner);
+    inner = inner.operand;
+  }
+  let value = evaluate(inner, context);
+  for (const { op, span } of ops.reverse()) value = applyUnary(op, value, span, context);
+  return value;
+}
+
+function applyUnary(op: Unary["op"], value: StaticValue, span: Span, context: Context): StaticValue {
+  if (value.kind === "poison") return poison;
+  if (value.kind === "tensor") return makeTensor(context, op === "-" ? "neg" : "not", [value], {}, span, { stretch: value.stretch });
+  if (op === "-" && value.kind === "number") return numberValue(scaleDim(value.value, -1));
+  if (op === "not" && value.kind === "boolean") return booleanValue(!value.value);
+  return report(context, "type/mismatch", span, { what: `the operand of \`${op}\``, expected: op === "-" ? "a number or a tensor" : "true, false or a bool tensor", found: describe(value) });
+}
+

@@ -1,0 +1,118 @@
+import type { Param } from "../../dsl/ast.ts";
+import { closest } from "../../dsl/suggest.ts";
+import { type Dim, dimsEqual, formatShape } from "../ir/dim.ts";
+import { GraphBuilder } from "../ir/builder.ts";
+import type { Graph, Value } from "../ir/graph.ts";
+import { builderOf, type Context, report } from "./context.ts";
+import { evaluateDimExpr } from "./dims.ts";
+import { evaluate } from "./evaluate.ts";
+import { formatType } from "./match-type.ts";
+import { elementCount, formatCount, toTensor } from "./tensors.ts";
+import { describe, poison, type StaticValue, tensorValue } from "./value.ts";
+
+/** Parameters beyond this many values are typing mistakes. */
+const largestParam = 2 ** 34;
+
+/** A `param` statement: a trainable tensor named by its place, made once for each instance. */
+export function declareParam(statement: Param, context: Context): StaticValue {
+  const shape = paramShape(statement, context);
+  if (shape === null) return poison;
+  const name = context.place.node(statement.name.text);
+  const before = context.session.params.get(name);
+  if (before !== undefined) {
+    if (sameShape(before.value.type.shape, shape)) return tensorValue(before.value, statement.name.span);
+    return report(
+      context,
+      "per/shared-shapes-differ",
+      statement.span,
+      { name, first: formatShape(before.value.type.shape), second: formatShape(shape) },
+      { notes: [{ message: "declared here", span: before.span }] },
+    );
+  }
+  const initial = initialGraph(statement, shape, name, context);
+  const tags = paramTags(statement, shape, context);
+  if (initial === null || tags === null) return poison;
+  const origin = { path: name, span: statement.span };
+  const made = context.session.builder.add("param", [], { name, shape }, origin) as readonly Value[];
+  const value = made[0] as Value;
+  context.session.params.set(name, { name, value, initial, ...tags, span: statement.span });
+  return tensorValue(value, statement.name.span);
+}
+
+function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
+  return a.length === b.length && a.every((dim, i) => dimsEqual(dim, b[i] as Dim));
+}
+
+function paramShape(statement: Param, context: Context): readonly number[] | null {
+  const { type } = statement;
+  const name = statement.name.text;
+  if (type.kind !== "TensorType" || type.dtype !== "f32" || type.optional || type.dims.some((dim) => dim.kind !== "DimExpr")) {
+    report(context, "type/mismatch", type.span, { what: `the type of the param \`${name}\``, expected: "f32[...] with every dim stated", found: formatType(type) });
+    return null;
+  }
+  const dims = type.dims.map((dim) => (dim.kind === "DimExpr" ? evaluateDimExpr(dim.value, context) : null));
+  if (dims.some((dim) => dim === null)) return null;
+  if (dims.some((dim) => typeof dim !== "number")) {
+    // A definition checked on its own has symbolic dims; weights are only made for models.
+    if (context.session.generic) return dims as number[];
+    report(context, "param/symbolic-shape", statement.span, { name, shape: formatShape(dims as Dim[]) });
+    return null;
+  }
+  const count = elementCount(dims as number[]);
+  if (count > largestParam) {
+    report(context, "dim/absurd", statement.span, { what: `the parameter \`${name}\``, count: formatCount(count), limit: formatCount(largestParam) });
+    return null;
+  }
+  return dims as number[];
+}
+
+/** The initialiser as a graph of its own, evaluated when weights are made. */
+function initialGraph(statement: Param, shape: readonly number[], name: string, context: Context): Graph | null {
+  const builder = new GraphBuilder();
+  const inner: Context = { ...context, initial: { shape, builder, own: new Set() } };
+  const evaluated = evaluate(statement.initial, inner);
+  const value = toTensor(inner, evaluated, statement.initial.span, "an initial value");
+  if (value.kind === "poison") return null;
+  const from = value.value.type.shape;
+  const offset = shape.length - from.length;
+  const stretches = offset >= 0 && from.every((dim, i) => dim === 1 || dimsEqual(dim, shape[i + offset] as Dim));
+  if (!stretches || value.value.type.dtype !== "f32") {
+    report(context, "param/bad-initial", statement.initial.span, { found: describe(evaluated), shape: formatShape(shape) });
+    return null;
+  }
+  if (!inner.initial?.own.has(value.value)) {
+    report(context, "param/depends-on-data", statement.initial.span, {});
+    return null;
+  }
+  return { name, inputs: [], params: [], nodes: builderOf(inner).nodes, outputs: [{ name: "value", value: value.value, doc: null }] };
+}
+
+interface Tags {
+  readonly decay: boolean;
+  readonly frozen: boolean;
+  readonly tag: string | null;
+}
+
+const tagKinds = { decay: "boolean", frozen: "boolean", tag: "string" } as const;
+
+function paramTags(statement: Param, shape: readonly number[], context: Context): Tags | null {
+  let tags: Tags = { decay: shape.length >= 2, frozen: false, tag: null };
+  for (const field of statement.tags?.fields ?? []) {
+    const name = field.name.text;
+    if (!(name in tagKinds)) {
+      const near = closest(name, Object.keys(tagKinds));
+      report(context, "model/setting", field.name.span, { what: "a param", name }, { help: near === null ? "its settings are decay, frozen and tag" : `did you mean \`${near}\`?` });
+      return null;
+    }
+    const value = evaluate(field.value, context);
+    const kind = tagKinds[name as keyof typeof tagKinds];
+    if (value.kind === "poison") return null;
+    if (value.kind !== kind) {
+      report(context, "type/mismatch", field.value.span, { what: `\`${name}\``, expected: kind === "boolean" ? "true or false" : "a string", found: describe(value) });
+      return null;
+    }
+    tags = { ...tags, [name]: value.value };
+  }
+  return tags;
+}
+

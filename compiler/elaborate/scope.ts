@@ -1,0 +1,37 @@
+import type { Context } from "./context.ts";
+import type { StaticValue } from "./value.ts";
+
+/** Names in view: a chain of scopes; a lookup may evaluate lazily. */
+export interface Scope {
+  readonly parent: Scope | null;
+  /** The value of a name declared in this very scope, or undefined. */
+  lookup(name: string, context: Context): StaticValue | undefined;
+}
+
+/** A scope of values that are already known; names may be added while a body is evaluated. */
+export class LocalScope implements Scope {
+  readonly parent: Scope | null;
+  readonly #values = new Map<string, StaticValue>();
+
+  constructor(parent: Scope | null, values: Iterable<readonly [string, StaticValue]> = []) {
+    this.parent = parent;
+    for (const [name, value] of values) this.#values.set(name, value);
+  }
+
+  set(name: string, value: StaticValue): void {
+    this.#values.set(name, value);
+  }
+
+  lookup(name: string): StaticValue | undefined {
+    return this.#values.get(name);
+  }
+}
+
+/** Looks a name up through the chain, from the inside out. */
+export function lookupName(scope: Scope, name: string, context: Context): StaticValue | undefined {
+  for (let at: Scope | null = scope; at !== null; at = at.parent) {
+    const value = at.lookup(name, context);
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}

@@ -1,0 +1,149 @@
+import type { Call, Expr, Field, Train } from "../../dsl/ast.ts";
+import type { Span } from "../../dsl/source.ts";
+import { closest } from "../../dsl/suggest.ts";
+import { type Context, report } from "./context.ts";
+import { evaluate } from "./evaluate.ts";
+import { listNames } from "./subscript.ts";
+import { describe } from "./value.ts";
+
+/** What a setting of the train block may be. */
+type Form = "count" | "number" | "string" | "flag" | "names" | Options | ListOf;
+
+/** One of several named forms with settings of their own: `adamw(lr: 5e-4)`. */
+interface Options {
+  readonly options: Readonly<Record<string, Readonly<Record<string, Form>>>>;
+}
+
+interface ListOf {
+  readonly each: Options;
+}
+
+/** Every setting of `train`; defaults belong to the training code that reads them. */
+const settings: Readonly<Record<string, Form>> = {
+  optimizer: { options: { adamw: { lr: "number", weight_decay: "number", beta1: "number", beta2: "number", eps: "number" }, sgd: { lr: "number", momentum: "number", weight_decay: "number" } } },
+  schedule: { options: { cosine_restarts: { t0: "count", t_mult: "count", lr_min: "number" }, constant: {} } },
+  batch: "count",
+  accumulate: "count",
+  clip: "number",
+  early_stop: "count",
+  seed: "count",
+  weighting: {
+    options: { uncertainty: { clamp: "number", form: "string" }, fixed: {}, dwa: { temperature: "number" }, gradnorm: { alpha: "number", lr: "number" }, pcgrad: {} },
+  },
+  adatt: {
+    options: {
+      adatt: { warmup: "count", freeze: "count", every: "count", momentum: "number", negative_below: "number", inter: "number", clamp_low: "number", clamp_high: "number", mode: "string", over: "names", freeze_with: "names" },
+    },
+  },
+  phases: { each: { options: { phase: { name: "string", epochs: "count", freeze: "names", lr: "number" } } } },
+};
+
+/** Checks the train block against the settings that training knows, and gives it as plain data; null once something was reported. */
+export function evaluateTrain(train: Train, knownNames: ReadonlySet<string>, context: Context): Readonly<Record<string, unknown>> | null {
+  const reader = new SettingsReader(knownNames, context);
+  const plain = reader.record(train.settings.fields, settings, "`train`");
+  if (plain === null) return null;
+  checkSchedule(plain, train, context);
+  return plain;
+}
+
+class SettingsReader {
+  readonly #names: ReadonlySet<string>;
+  readonly #context: Context;
+
+  constructor(names: ReadonlySet<string>, context: Context) {
+    this.#names = names;
+    this.#context = context;
+  }
+
+  record(fields: readonly { readonly name: Field["name"]; readonly value: Expr }[], forms: Readonly<Record<string, Form>>, owner: string): Record<string, unknown> | null {
+    const plain: Record<string, unknown> = {};
+    let sound = true;
+    for (const { name, value } of fields) {
+      const form = Object.hasOwn(forms, name.text) ? forms[name.text] : undefined;
+      if (form === undefined) {
+        const near = closest(name.text, Object.keys(forms));
+        this.#fail(name.span, `${owner} has no setting \`${name.text}\``, near !== null ? `did you mean \`${near}\`?` : `it has ${listNames(Object.keys(forms))}`);
+        sound = false;
+      } else if (name.text in plain) {
+        this.#fail(name.span, `\`${name.text}\` is set twice`, null);
+        sound = false;
+      } else {
+        const read = this.#value(value, form, `\`${name.text}\``);
+        if (read === null) sound = false;
+        plain[name.text] = read;
+      }
+    }
+    return sound ? plain : null;
+  }
+
+  /** The plain value of a setting; null once reported. */
+  #value(expr: Expr, form: Form, what: string): unknown {
+    if (form === "names") return this.#nameList(expr, what);
+    if (typeof form === "object" && "each" in form) {
+      if (expr.kind !== "ListLiteral") return this.#fail(expr.span, `${what} must be a list`, null);
+      const items = expr.items.map((item) => this.#option(item, form.each, `an item of ${what}`));
+      return items.some((item) => item === null) ? null : items;
+    }
+    if (typeof form === "object") return this.#option(expr, form, what);
+    const value = evaluate(expr, this.#context);
+    if (value.kind === "poison") return null;
+    const number = value.kind === "number" && typeof value.value === "number" ? value.value : null;
+    if (form === "count") return number !== null && Number.isInteger(number) && number >= 0 ? number : this.#fail(expr.span, `${what} must be a whole number from 0 up, not ${describe(value)}`, null);
+    if (form === "number") return number !== null ? number : this.#fail(expr.span, `${what} must be a number, not ${describe(value)}`, null);
+    if (form === "string") return value.kind === "string" ? value.value : this.#fail(expr.span, `${what} must be a string, not ${describe(value)}`, null);
+    return value.kind === "boolean" ? value.value : this.#fail(expr.span, `${what} must be true or false, not ${describe(value)}`, null);
+  }
+
+  #option(expr: Expr, { options }: Options, what: string): unknown {
+    const call: Call | null = expr.kind === "Call" ? expr : null;
+    const callee = call?.callee ?? expr;
+    const name = callee.kind === "Reference" ? callee.name : null;
+    const forms = name !== null && Object.hasOwn(options, name) ? options[name] : undefined;
+    if (forms === undefined || name === null) {
+      const near = name === null ? null : closest(name, Object.keys(options));
+      return this.#fail(callee.span, `${what} must be one of ${Object.keys(options).join(", ")}`, near === null ? null : `did you mean \`${near}\`?`);
+    }
+    const positional = Object.keys(forms);
+    const fields = (call?.arguments ?? []).map((argument, i) => ({
+      name: argument.name ?? { kind: "Name" as const, text: positional[i] ?? `argument ${i + 1}`, span: argument.span },
+      value: argument.value,
+    }));
+    const plain = this.record(fields, forms, `\`${name}\``);
+    return plain === null ? null : { form: name, ...plain };
+  }
+
+  #nameList(expr: Expr, what: string): readonly string[] | null {
+    if (expr.kind !== "ListLiteral") return this.#fail(expr.span, `${what} must be a list of names`, null);
+    const names: string[] = [];
+    for (const item of expr.items) {
+      if (item.kind === "Reference" && this.#names.has(item.name)) names.push(item.name);
+      else {
+        const near = item.kind === "Reference" ? closest(item.name, [...this.#names]) : null;
+        return this.#fail(item.span, `${what} names something that the model does not have`, near === null ? "it takes banks, `let`s and `param`s" : `did you mean \`${near}\`?`);
+      }
+    }
+    return names;
+  }
+
+  #fail(span: Span, message: string, help: string | null): null {
+    report(this.#context, "train/setting", span, { message }, { help });
+    return null;
+  }
+}
+
+/** adaTT must start before it freezes, and freeze while epochs are left. */
+function checkSchedule(plain: Readonly<Record<string, unknown>>, train: Train, context: Context): void {
+  const adatt = plain.adatt as { warmup?: number; freeze?: number } | undefined;
+  const phases = plain.phases as readonly { epochs?: number }[] | undefined;
+  const freeze = adatt?.freeze;
+  if (adatt === undefined || freeze === undefined) return;
+  const span = train.settings.fields.find((field) => field.name.text === "adatt")?.value.span ?? train.span;
+  if (freeze <= (adatt.warmup ?? 0)) {
+    report(context, "train/setting", span, { message: `adaTT freezes at epoch ${freeze}, before its warm-up of ${adatt.warmup ?? 0} epochs has ended` }, { help: "it would never act: freeze later, or warm up less" });
+  }
+  const epochs = (phases ?? []).reduce((sum, phase) => sum + (phase.epochs ?? 0), 0);
+  if (phases !== undefined && freeze >= epochs) {
+    report(context, "train/setting", span, { message: `adaTT freezes at epoch ${freeze}, and the phases plan ${epochs} epochs` }, { help: "freeze within the planned epochs, or leave `freeze` out" });
+  }
+}
