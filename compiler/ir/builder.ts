@@ -42,7 +42,11 @@ export class GraphBuilder {
     const key = unhashed.has(op) ? null : `${op}(${inputs.map((v) => `${v.node.id}.${v.index}`).join(",")})${attributeKey(attributes)}`;
     const before = key === null ? undefined : this.#made.get(key);
     if (before !== undefined) return before.outputs;
-    const types = inferTypes(op, inputs.map((value) => value.type), attributes);
+    const types = inferTypes(
+      op,
+      inputs.map((value) => value.type),
+      attributes,
+    );
     if (isShapeError(types)) return types;
     const depth = op === "body_input" ? this.#scopes.length - 1 : this.#depthFor(op, inputs, attributes);
     const node = makeNode(this.#nextId++, op, inputs, attributes, types, origin);
@@ -62,7 +66,8 @@ export class GraphBuilder {
     this.#scopes.push(scope);
     this.#keysOfScope.push([]);
     const inputs = inputTypes.map(
-      ({ dtype, shape }, position) => (this.add("body_input", [], { dtype, shape, position, loop }, origin) as readonly Value[])[0] as Value,
+      ({ dtype, shape }, position) =>
+        (this.add("body_input", [], { dtype, shape, position, loop }, origin) as readonly Value[])[0] as Value,
     );
     const results = build(inputs);
     this.#scopes.pop();
@@ -78,7 +83,8 @@ export class GraphBuilder {
 }
 
 function attributeKey(attributes: object): string {
-  for (const _ in attributes) return JSON.stringify(attributes, (_, value) => (value !== null && typeof value === "object" && "terms" in value ? value.key : value));
+  for (const _ in attributes)
+    return JSON.stringify(attributes, (_, value) => (value !== null && typeof value === "object" && "terms" in value ? value.key : value));
   return "";
 }
 
@@ -93,7 +99,7 @@ export function makeNode<K extends OpName>(
 ): Node {
   const outputs: Value[] = [];
   const node: NodeOf<K> = { id, op, inputs, attributes, outputs, path: origin.path, span: origin.span };
-  types.forEach((type, index) => outputs.push({ node: node as Node, index, type }));
+  for (const [index, type] of types.entries()) outputs.push({ node: node as Node, index, type });
   return node as Node;
 }
 

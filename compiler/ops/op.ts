@@ -1,6 +1,6 @@
-import type { NdArray } from "../ir/ndarray.ts";
-import type { TensorType } from "../ir/graph.ts";
 import type { OnnxLowering } from "../emit/onnx-lowering.ts";
+import type { TensorType } from "../ir/graph.ts";
+import type { NdArray } from "../ir/ndarray.ts";
 import type { OpAttributes, OpName } from "./attributes.ts";
 
 /** Why an op does not fit its operands; the checker turns it into a diagnostic with the source places of the operands. */
@@ -15,14 +15,21 @@ export interface ShapeError {
 export interface OpDefinition<K extends OpName> {
   /** Output types, or why there are none. */
   readonly infer: (types: readonly TensorType[], attributes: OpAttributes[K]) => readonly TensorType[] | ShapeError;
-  /** Values in float64; shapes of attributes are concrete by then. */
+  /** Values in float64; dims of attributes take their values from `context.symbols`. */
   readonly evaluate: Evaluate<K>;
   readonly onnx: OnnxLowering<K>;
   /** Operands that generate the op's tests. */
   readonly samples: readonly Sample<K>[];
 }
 
-export type Evaluate<K extends OpName> = (inputs: readonly NdArray[], attributes: OpAttributes[K], context: EvaluateContext) => readonly NdArray[];
+/** The rows of one family, by name; `table.ts` joins the families. */
+export type OpRows<K extends OpName> = { readonly [P in K]: OpDefinition<P> };
+
+export type Evaluate<K extends OpName> = (
+  inputs: readonly NdArray[],
+  attributes: OpAttributes[K],
+  context: EvaluateContext,
+) => readonly NdArray[];
 
 /** What evaluation needs beside operands: dim symbols, and how to run a loop body. */
 export interface EvaluateContext {
@@ -32,11 +39,19 @@ export interface EvaluateContext {
   readonly random: () => number;
 }
 
+/** A dim of samples that stands for the batch: generated tests also run them with a symbol in its place. */
+export const batch = 7;
+
 export interface Sample<K extends OpName> {
-  readonly inputs: readonly { readonly dtype: TensorType["dtype"]; readonly shape: readonly number[]; readonly low?: number; readonly high?: number }[];
+  readonly inputs: readonly {
+    readonly dtype: TensorType["dtype"];
+    readonly shape: readonly number[];
+    readonly low?: number;
+    readonly high?: number;
+  }[];
   readonly attributes: OpAttributes[K];
 }
 
-export function isShapeError(result: readonly TensorType[] | ShapeError): result is ShapeError {
+export function isShapeError(result: readonly unknown[] | ShapeError): result is ShapeError {
   return !Array.isArray(result);
 }

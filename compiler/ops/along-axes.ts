@@ -1,0 +1,241 @@
+import { type Dim, dimsEqual, formatDim } from "../ir/dim.ts";
+import type { DType, TensorType } from "../ir/graph.ts";
+import { aroundAxis, at, forEachRow, loopNest, makeArray, type NdArray, stridesOf } from "../ir/ndarray.ts";
+import type { OpAttributes } from "./attributes.ts";
+import { batch, type OpDefinition, type OpRows, type Sample } from "./op.ts";
+import { axisError, dimAt, formatType, type Inferred, operandError, shapeAt, shapeError, tensor } from "./shape-rules.ts";
+
+type ReduceOp = "reduce_sum" | "reduce_mean" | "reduce_max" | "reduce_min";
+type AxisOp = "softmax" | "log_softmax" | "cumsum" | "reverse";
+
+/** Reductions, and ops that keep the shape and work along one axis. */
+export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
+  reduce_sum: reduction({ type: "ReduceSum", axes: "input" }, ["f32", "i32"], 0, (total, x) => total + x),
+  reduce_mean: reduction(
+    { type: "ReduceMean", axes: "attribute" },
+    ["f32"],
+    0,
+    (total, x) => total + x,
+    (total, count) => total / count,
+  ),
+  reduce_max: reduction({ type: "ReduceMax", axes: "attribute" }, ["f32", "i32"], -Infinity, Math.max),
+  reduce_min: reduction({ type: "ReduceMin", axes: "attribute" }, ["f32", "i32"], Infinity, Math.min),
+
+  softmax: {
+    infer: keepShape("f32"),
+    // exp(x - max) / sum exp(x - max)
+    evaluate: ([x], { axis }) => [
+      alongAxis(x as NdArray, axis, (from, to, length, step) => {
+        const max = maxAlong(from, length, step);
+        let total = 0;
+        for (let i = 0; i < length; i++) total += to[i * step] = Math.exp(at(from, i * step) - max);
+        for (let i = 0; i < length; i++) to[i * step] = at(to, i * step) / total;
+      }),
+    ],
+    onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("Softmax", inputs, { axis }),
+    samples: axisSamples([-30, 30]),
+  },
+
+  log_softmax: {
+    infer: keepShape("f32"),
+    // x - max - log sum exp(x - max)
+    evaluate: ([x], { axis }) => [
+      alongAxis(x as NdArray, axis, (from, to, length, step) => {
+        const max = maxAlong(from, length, step);
+        let total = 0;
+        for (let i = 0; i < length; i++) total += Math.exp(at(from, i * step) - max);
+        const shift = max + Math.log(total);
+        for (let i = 0; i < length; i++) to[i * step] = at(from, i * step) - shift;
+      }),
+    ],
+    onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("LogSoftmax", inputs, { axis }),
+    samples: axisSamples([-30, 30]),
+  },
+
+  cumsum: {
+    infer: keepShape("f32", "i32"),
+    evaluate: ([x], { axis }) => [
+      alongAxis(x as NdArray, axis, (from, to, length, step) => {
+        let total = 0;
+        for (let i = 0; i < length; i++) to[i * step] = total += at(from, i * step);
+      }),
+    ],
+    onnx: (onnx, [x], { attributes: { axis } }) => onnx.op("CumSum", [x as string, onnx.constant("i64", [], [axis])]),
+    samples: axisSamples([-2, 2]),
+  },
+
+  reverse: {
+    infer: keepShape("f32", "i32", "bool"),
+    evaluate: ([x], { axis }) => [
+      alongAxis(x as NdArray, axis, (from, to, length, step) => {
+        for (let i = 0; i < length; i++) to[i * step] = at(from, (length - 1 - i) * step);
+      }),
+    ],
+    onnx: (onnx, [x], { attributes: { axis } }) =>
+      onnx.op("Slice", [x as string, onnx.ints([-1]), onnx.ints([Number.MIN_SAFE_INTEGER]), onnx.ints([axis]), onnx.ints([-1])]),
+    samples: axisSamples([-2, 2]),
+  },
+
+  layer_norm: {
+    infer: (types, { epsilon }) => {
+      const error =
+        operandError(types, 3, ["f32"]) ?? (epsilon > 0 ? null : shapeError("range", `epsilon must be above 0, not ${epsilon}`));
+      if (error !== null) return error;
+      const rank = shapeAt(types, 0).length;
+      if (rank === 0) return shapeError("rank", "normalises the last axis, and a scalar has none", [0]);
+      const width = dimAt(types, 0, rank - 1);
+      for (const [input, name] of [
+        [1, "gamma"],
+        [2, "beta"],
+      ] as const) {
+        const type = types[input] as TensorType;
+        if (type.shape.length === 1 && dimsEqual(type.shape[0] as Dim, width)) continue;
+        return shapeError(
+          "dim",
+          `${name} must be f32[${formatDim(width)}], as wide as the last axis, not ${formatType(type)}`,
+          [input, 0],
+          [0, rank - 1],
+        );
+      }
+      return [types[0] as TensorType];
+    },
+    evaluate: ([x, gamma, beta], { epsilon }) => [layerNorm(x as NdArray, gamma as NdArray, beta as NdArray, epsilon)],
+    onnx: (onnx, inputs, { attributes: { epsilon } }) => onnx.op("LayerNormalization", inputs, { axis: -1, epsilon: { float: epsilon } }),
+    samples: [
+      { inputs: [normal([batch, 6]), normal([6]), normal([6])], attributes: { epsilon: 1e-5 } },
+      { inputs: [normal([batch, 3, 4]), normal([4]), normal([4])], attributes: { epsilon: 1e-3 } },
+    ],
+  },
+};
+
+function normal(shape: readonly number[]) {
+  return { dtype: "f32", shape, low: -2, high: 2 } as const;
+}
+
+function keepShape(...allowed: readonly DType[]): (types: readonly TensorType[], attributes: { readonly axis: number }) => Inferred {
+  return (types, { axis }) => operandError(types, 1, allowed) ?? axisError(types, axis) ?? types;
+}
+
+function axisSamples<K extends AxisOp>([low, high]: readonly [number, number]): readonly Sample<K>[] {
+  const cases: readonly (readonly [shape: readonly number[], axis: number])[] = [
+    [[batch, 5], 1],
+    [[batch, 5], 0],
+    [[batch, 4, 3], 1],
+    [[batch, 4, 3], 2],
+    [[4], 0],
+  ];
+  return cases.map(([shape, axis]) => ({ inputs: [{ dtype: "f32", shape, low, high }], attributes: { axis } as OpAttributes[K] }));
+}
+
+function reduction<K extends ReduceOp>(
+  target: { readonly type: string; readonly axes: "input" | "attribute" },
+  allowed: readonly DType[],
+  start: number,
+  step: (total: number, x: number) => number,
+  finish?: (total: number, count: number) => number,
+): OpDefinition<K> {
+  return {
+    infer: (types, { axes, keep }) => {
+      const error = operandError(types, 1, allowed) ?? axes.map((axis) => axisError(types, axis)).find((wrong) => wrong !== null);
+      if (error) return error;
+      const { dtype, shape } = types[0] as TensorType;
+      if (keep)
+        return [
+          tensor(
+            dtype,
+            shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim)),
+          ),
+        ];
+      return [
+        tensor(
+          dtype,
+          shape.filter((_, axis) => !axes.includes(axis)),
+        ),
+      ];
+    },
+    evaluate: ([x], { axes, keep }) => [reduce(x as NdArray, axes, keep, start, step, finish)],
+    onnx: (onnx, [x], { attributes: { axes, keep } }) => {
+      if (axes.length === 0) return x as string;
+      if (target.axes === "input") return onnx.op(target.type, [x as string, onnx.ints(axes)], { keepdims: Number(keep) });
+      return onnx.op(target.type, [x as string], { axes, keepdims: Number(keep) });
+    },
+    samples: allowed.flatMap((dtype) => [
+      reduceSample<K>(dtype, [batch, 4], [1], false),
+      reduceSample<K>(dtype, [batch, 4], [0], true),
+      reduceSample<K>(dtype, [batch, 3, 4], [1], true),
+      reduceSample<K>(dtype, [batch, 3, 4], [0, 2], false),
+      reduceSample<K>(dtype, [2, 3], [0, 1], false),
+      reduceSample<K>(dtype, [2, 3], [], false),
+    ]),
+  };
+}
+
+function reduceSample<K extends ReduceOp>(dtype: DType, shape: readonly number[], axes: readonly number[], keep: boolean): Sample<K> {
+  return { inputs: [{ dtype, shape, low: -3, high: 3 }], attributes: { axes, keep } as OpAttributes[K] };
+}
+
+function reduce(
+  x: NdArray,
+  axes: readonly number[],
+  keep: boolean,
+  start: number,
+  step: (total: number, x: number) => number,
+  finish?: (total: number, count: number) => number,
+): NdArray {
+  const kept = x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
+  const out = makeArray(keep ? kept : kept.filter((_, axis) => !axes.includes(axis)));
+  out.data.fill(start);
+  const strides = stridesOf(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride));
+  const nest = loopNest(x.shape, [stridesOf(x.shape), strides]);
+  const inner = nest.sizes.length - 1;
+  const length = at(nest.sizes, inner);
+  const [stepX, stepOut] = nest.strides.map((of) => at(of, inner)) as [number, number];
+  forEachRow(nest, (offsets) => {
+    let [from, to] = offsets as [number, number];
+    if (stepOut === 0) {
+      let total = at(out.data, to);
+      for (let i = 0; i < length; i++, from += stepX) total = step(total, at(x.data, from));
+      out.data[to] = total;
+    } else for (let i = 0; i < length; i++, from += stepX, to += stepOut) out.data[to] = step(at(out.data, to), at(x.data, from));
+  });
+  if (finish !== undefined) {
+    const count = axes.reduce((product, axis) => product * at(x.shape, axis), 1);
+    for (let i = 0; i < out.data.length; i++) out.data[i] = finish(at(out.data, i), count);
+  }
+  return out;
+}
+
+/** Calls `run` on every line along the axis: `from` and `to` begin at the line's first value, later values lie `step` apart. */
+export function alongAxis(
+  x: NdArray,
+  axis: number,
+  run: (from: Float64Array, to: Float64Array, length: number, step: number) => void,
+): NdArray {
+  const out = makeArray(x.shape);
+  const { outer, length, inner } = aroundAxis(x.shape, axis);
+  for (let block = 0; block < outer; block++) {
+    for (let line = 0; line < inner; line++) {
+      const start = block * length * inner + line;
+      run(x.data.subarray(start), out.data.subarray(start), length, inner);
+    }
+  }
+  return out;
+}
+
+function maxAlong(values: Float64Array, length: number, step: number): number {
+  let max = -Infinity;
+  for (let i = 0; i < length; i++) max = Math.max(max, at(values, i * step));
+  return max;
+}
+
+/** (x - mean) / sqrt(var + epsilon) · gamma + beta over the last axis, population variance. */
+function layerNorm(x: NdArray, gamma: NdArray, beta: NdArray, epsilon: number): NdArray {
+  return alongAxis(x, x.shape.length - 1, (from, to, length) => {
+    let mean = 0;
+    for (let i = 0; i < length; i++) mean += at(from, i) / length;
+    let variance = 0;
+    for (let i = 0; i < length; i++) variance += (at(from, i) - mean) ** 2 / length;
+    const scale = 1 / Math.sqrt(variance + epsilon);
+    for (let i = 0; i < length; i++) to[i] = (at(from, i) - mean) * scale * at(gamma.data, i) + at(beta.data, i);
+  });
+}

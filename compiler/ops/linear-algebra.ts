@@ -1,0 +1,87 @@
+import { dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
+import { at, broadcastShapes, broadcastStrides, makeArray, type NdArray, sizeOf, stridesOf } from "../ir/ndarray.ts";
+import { batch, type OpRows, type Sample } from "./op.ts";
+import { broadcastDims, dimAt, isDims, operandError, shapeAt, shapeError, tensor } from "./shape-rules.ts";
+
+export const linearAlgebra: OpRows<"matmul"> = {
+  matmul: {
+    infer: (types) => {
+      const error = operandError(types, 2, ["f32"]);
+      if (error !== null) return error;
+      const flat = [0, 1].find((input) => shapeAt(types, input).length < 2);
+      if (flat !== undefined) {
+        return shapeError("rank", `a matrix product takes operands of rank 2 or more, not ${formatShape(shapeAt(types, flat))}`, [flat]);
+      }
+      const [rankA, rankB] = [shapeAt(types, 0).length, shapeAt(types, 1).length];
+      const [left, right] = [dimAt(types, 0, rankA - 1), dimAt(types, 1, rankB - 2)];
+      if (!dimsEqual(left, right)) {
+        const shapes = `${formatShape(shapeAt(types, 0))} @ ${formatShape(shapeAt(types, 1))}`;
+        return shapeError(
+          "dim",
+          `in ${shapes} the inner dims ${formatDim(left)} and ${formatDim(right)} differ`,
+          [0, rankA - 1],
+          [1, rankB - 2],
+        );
+      }
+      const leading = broadcastDims(types, 2);
+      return isDims(leading) ? [tensor("f32", [...leading, dimAt(types, 0, rankA - 2), dimAt(types, 1, rankB - 1)])] : leading;
+    },
+    evaluate: ([a, b]) => [matmul(a as NdArray, b as NdArray)],
+    onnx: (onnx, inputs) => onnx.op("MatMul", inputs),
+    samples: [
+      matmulSample([batch, 4], [4, 5]),
+      matmulSample([batch, 3, 4], [4, 2]),
+      matmulSample([batch, 3, 4], [batch, 4, 2]),
+      matmulSample([batch, 1, 4], [3, 4, 2]),
+      matmulSample([2, 1, 3, 4], [batch, 4, 2]),
+    ],
+  },
+};
+
+function matmulSample(a: readonly number[], b: readonly number[]): Sample<"matmul"> {
+  return { inputs: [a, b].map((shape) => ({ dtype: "f32", shape, low: -2, high: 2 })), attributes: {} };
+}
+
+/** Leading axes broadcast; each product walks rows of b, so that the inner loop is contiguous. */
+export function matmul(a: NdArray, b: NdArray): NdArray {
+  const leading = broadcastShapes([a.shape.slice(0, -2), b.shape.slice(0, -2)]);
+  const rows = at(a.shape, a.shape.length - 2);
+  const inner = at(a.shape, a.shape.length - 1);
+  const columns = at(b.shape, b.shape.length - 1);
+  const out = makeArray([...leading, rows, columns]);
+  const strides = stridesOf(leading);
+  const stridesA = broadcastStrides(a.shape.slice(0, -2), leading);
+  const stridesB = broadcastStrides(b.shape.slice(0, -2), leading);
+  for (let block = 0; block < sizeOf(leading); block++) {
+    let [blockA, blockB] = [0, 0];
+    leading.forEach((size, axis) => {
+      const position = Math.floor(block / at(strides, axis)) % size;
+      blockA += position * at(stridesA, axis);
+      blockB += position * at(stridesB, axis);
+    });
+    multiply(
+      a.data.subarray(blockA * rows * inner, (blockA + 1) * rows * inner),
+      b.data.subarray(blockB * inner * columns, (blockB + 1) * inner * columns),
+      out.data.subarray(block * rows * columns, (block + 1) * rows * columns),
+      { rows, inner, columns },
+    );
+  }
+  return out;
+}
+
+interface ProductSize {
+  readonly rows: number;
+  readonly inner: number;
+  readonly columns: number;
+}
+
+function multiply(a: Float64Array, b: Float64Array, out: Float64Array, { rows, inner, columns }: ProductSize): void {
+  for (let row = 0; row < rows; row++) {
+    const to = row * columns;
+    for (let k = 0; k < inner; k++) {
+      const factor = at(a, row * inner + k);
+      const from = k * columns;
+      for (let column = 0; column < columns; column++) out[to + column] = at(out, to + column) + factor * at(b, from + column);
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import { type Dim, dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
+import type { Body, TensorType, Value } from "../ir/graph.ts";
+import { aroundAxis, at, makeArray, type NdArray } from "../ir/ndarray.ts";
+import type { OpAttributes } from "./attributes.ts";
+import { batch, type EvaluateContext, type OpRows, type ShapeError } from "./op.ts";
+import { slice } from "./shape-ops.ts";
+import { axisError, dimAt, formatType, type Inferred, operandError, shapeAt, shapeError, tensor } from "./shape-rules.ts";
+
+export const recurrences: OpRows<"linear_scan" | "scan"> = {
+  linear_scan: {
+    infer: (types, { axis }) => {
+      const error = operandError(types, 2, ["f32"]) ?? axisError(types, axis);
+      if (error !== null) return error;
+      const [a, b] = [shapeAt(types, 0), shapeAt(types, 1)];
+      if (sameShape(a, b)) return [types[0] as TensorType];
+      const wrong = a.length === b.length ? a.findIndex((dim, i) => !dimsEqual(dim, b[i] as Dim)) : null;
+      const shapes = `${formatShape(a)} and ${formatShape(b)}`;
+      if (wrong === null) return shapeError("rank", `a and b of h = a·h + b must have the same shape, and ${shapes} differ`, [0], [1]);
+      return shapeError("dim", `a and b of h = a·h + b must have the same shape, and ${shapes} differ`, [0, wrong], [1, wrong]);
+    },
+    // h_t = a_t h_{t-1} + b_t, h before the first being 0
+    evaluate: ([a, b], { axis }) => [linearScan(a as NdArray, b as NdArray, axis)],
+    onnx: (onnx, inputs, { inputs: [a], attributes: { axis } }) => {
+      const shape = (a as Value).type.shape;
+      const zero = onnx.op("Expand", [onnx.constant("f32", [], [0]), onnx.shape(shape.toSpliced(axis, 1))]);
+      const body = onnx.subgraph(["f32", "f32", "f32"], ([h, at, bt]) => {
+        const next = onnx.op("Add", [onnx.op("Mul", [at as string, h as string]), bt as string]);
+        return [next, onnx.op("Identity", [next])].map((name) => ({ name, dtype: "f32" }));
+      });
+      const attributes = { body, num_scan_inputs: 2, scan_input_axes: [axis, axis], scan_output_axes: [axis] };
+      return onnx.ops("Scan", [zero, ...inputs], attributes, 2).slice(1);
+    },
+    samples: [
+      { inputs: [factor([batch, 5]), factor([batch, 5])], attributes: { axis: 1 } },
+      { inputs: [factor([batch, 5, 3]), factor([batch, 5, 3])], attributes: { axis: 1 } },
+      { inputs: [factor([4, batch]), factor([4, batch])], attributes: { axis: 0 } },
+      { inputs: [factor([4]), factor([4])], attributes: { axis: 0 } },
+    ],
+  },
+
+  scan: {
+    infer: inferScan,
+    evaluate: runScan,
+    onnx: (onnx, inputs, { attributes: { axis, states, body } }) => {
+      const dtypes = body.inputs.map((value) => value.type.dtype);
+      const subgraph = onnx.subgraph(dtypes, (names) => {
+        // A subgraph's outputs must be values it makes, each named once.
+        const results = onnx.lowerBody(body, names).map((name, i) => ({ name, dtype: dtypes[i] ?? "f32" }));
+        return [...results, ...results].map(({ name, dtype }) => ({ name: onnx.op("Identity", [name]), dtype }));
+      });
+      const scanned = inputs.length - states;
+      const attributes = {
+        body: subgraph,
+        num_scan_inputs: scanned,
+        scan_input_axes: new Array<number>(scanned).fill(axis),
+        scan_output_axes: new Array<number>(states).fill(axis),
+      };
+      return onnx.ops("Scan", inputs, attributes, 2 * states).slice(states);
+    },
+    // Bodies are graphs; scans are tested by hand.
+    samples: [],
+  },
+};
+
+function factor(shape: readonly number[]) {
+  return { dtype: "f32", shape, low: -1, high: 1 } as const;
+}
+
+function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
+  return a.length === b.length && a.every((dim, axis) => dimsEqual(dim, b[axis] as Dim));
+}
+
+function inferScan(types: readonly TensorType[], { axis, states, body }: OpAttributes["scan"]): Inferred {
+  if (states < 1) return shapeError("count", "a scan needs at least one state");
+  if (types.length <= states) return shapeError("count", "a scan needs at least one tensor to go over");
+  return scannedError(types, axis, states) ?? bodyError(types, axis, states, body) ?? stackStates(types, axis, states);
+}
+
+function scannedError(types: readonly TensorType[], axis: number, states: number): ShapeError | null {
+  for (let input = states; input < types.length; input++) {
+    const error = axisError(types, axis, input);
+    if (error !== null) return error;
+    const [first, length] = [dimAt(types, states, axis), dimAt(types, input, axis)];
+    if (dimsEqual(first, length)) continue;
+    const message = `the tensors scanned together are ${formatDim(first)} and ${formatDim(length)} long on axis ${axis}`;
+    return shapeError("dim", message, [input, axis], [states, axis]);
+  }
+  return null;
+}
+
+function bodyError(types: readonly TensorType[], axis: number, states: number, body: Body): ShapeError | null {
+  if (body.inputs.length !== types.length) {
+    return shapeError("count", `the body takes ${body.inputs.length} values, and there are ${types.length} states and scanned tensors`);
+  }
+  if (body.results.length !== states) return shapeError("count", `the body gives ${body.results.length} values for ${states} states`);
+  for (const [input, type] of types.entries()) {
+    const expected = input < states ? type : tensor(type.dtype, type.shape.toSpliced(axis, 1));
+    const taken = (body.inputs[input] as Value).type;
+    if (!sameType(expected, taken))
+      return shapeError("dim", `the body takes ${formatType(taken)} where it gets ${formatType(expected)}`, [input]);
+  }
+  for (const [state, { type }] of body.results.entries()) {
+    const initial = types[state] as TensorType;
+    if (sameType(initial, type)) continue;
+    const dtypes = initial.dtype === type.dtype ? "dim" : "dtype";
+    return shapeError(dtypes, `state ${state} starts as ${formatType(initial)} and the step makes it ${formatType(type)}`, [state]);
+  }
+  return null;
+}
+
+export function sameType(a: TensorType, b: TensorType): boolean {
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
+}
+
+function stackStates(types: readonly TensorType[], axis: number, states: number): Inferred {
+  const length = dimAt(types, states, axis);
+  const flat = types.slice(0, states).findIndex(({ shape }) => shape.length < axis);
+  if (flat >= 0) {
+    const shape = formatShape(shapeAt(types, flat));
+    return shapeError("axis", `states are stacked along axis ${axis}, and state ${flat} of shape ${shape} has too few axes for that`, [
+      flat,
+    ]);
+  }
+  return types.slice(0, states).map(({ dtype, shape }) => tensor(dtype, shape.toSpliced(axis, 0, length)));
+}
+
+function runScan(inputs: readonly NdArray[], { axis, states, body }: OpAttributes["scan"], context: EvaluateContext): readonly NdArray[] {
+  const scanned = inputs.slice(states);
+  const length = at((scanned[0] as NdArray).shape, axis);
+  let state = inputs.slice(0, states);
+  const stacked = state.map(({ shape }) => makeArray(shape.toSpliced(axis, 0, length)));
+  for (let t = 0; t < length; t++) {
+    const steps = scanned.map((x) => makeArray(x.shape.toSpliced(axis, 1), slice(x, axis, t, t + 1).data));
+    state = context.runBody(body, [...state, ...steps]).slice();
+    for (const [i, out] of stacked.entries()) {
+      const { outer, inner } = aroundAxis(out.shape, axis);
+      const { data } = state[i] as NdArray;
+      for (let block = 0; block < outer; block++)
+        out.data.set(data.subarray(block * inner, (block + 1) * inner), (block * length + t) * inner);
+    }
+  }
+  return stacked;
+}
+
+export function linearScan(a: NdArray, b: NdArray, axis: number): NdArray {
+  const out = makeArray(a.shape);
+  const { outer, length, inner } = aroundAxis(a.shape, axis);
+  for (let block = 0; block < outer; block++) {
+    for (let t = 0; t < length; t++) {
+      const start = (block * length + t) * inner;
+      for (let i = start; i < start + inner; i++) {
+        const before = t === 0 ? 0 : at(out.data, i - inner);
+        out.data[i] = at(a.data, i) * before + at(b.data, i);
+      }
+    }
+  }
+  return out;
+}

@@ -1,0 +1,106 @@
+import { type Dim, dimsEqual, formatDim, formatShape, SymbolicDim } from "../ir/dim.ts";
+import type { DType, TensorType } from "../ir/graph.ts";
+import type { ShapeError } from "./op.ts";
+
+export type Inferred = readonly TensorType[] | ShapeError;
+
+export function shapeError(
+  problem: ShapeError["problem"],
+  message: string,
+  ...operands: readonly (readonly [input: number, axis?: number])[]
+): ShapeError {
+  return { problem, message, operands: operands.map(([input, axis]) => ({ input, axis: axis ?? null })) };
+}
+
+export function tensor(dtype: DType, shape: readonly Dim[]): TensorType {
+  return { dtype, shape };
+}
+
+export function formatType({ dtype, shape }: TensorType): string {
+  return `${dtype}${formatShape(shape)}`;
+}
+
+export function countError(types: readonly TensorType[], count: number): ShapeError | null {
+  if (types.length === count) return null;
+  return shapeError("count", `takes ${count} ${count === 1 ? "operand" : "operands"}, not ${types.length}`);
+}
+
+/** Checks the number of operands and that each dtype is among those allowed. */
+export function operandError(types: readonly TensorType[], count: number, allowed: readonly DType[]): ShapeError | null {
+  const wrong = types.findIndex((type) => !allowed.includes(type.dtype));
+  return countError(types, count) ?? (wrong < 0 ? null : dtypeError(types[wrong] as TensorType, wrong, allowed));
+}
+
+export function dtypeError(type: TensorType, input: number, allowed: readonly DType[]): ShapeError {
+  return shapeError("dtype", `takes ${allowed.join(" or ")}, not ${formatType(type)}`, [input]);
+}
+
+export function sameDTypeError(types: readonly TensorType[], first = 0): ShapeError | null {
+  const wrong = types.findIndex((type, i) => i > first && type.dtype !== types[first]?.dtype);
+  if (wrong < 0) return null;
+  return shapeError("dtype", `the operands are ${types[first]?.dtype} and ${types[wrong]?.dtype}; convert one of them`, [wrong], [first]);
+}
+
+/** The operand at `input` must have an axis `axis`. */
+export function axisError(types: readonly TensorType[], axis: number, input = 0): ShapeError | null {
+  const { shape } = types[input] as TensorType;
+  if (Number.isInteger(axis) && axis >= 0 && axis < shape.length) return null;
+  return shapeError("axis", `there is no axis ${axis} in ${formatShape(shape)}, which has rank ${shape.length}`, [input]);
+}
+
+/** NumPy broadcasting over the leading axes of all operands, `skip` trailing axes left out. */
+export function broadcastDims(types: readonly TensorType[], skip = 0): readonly Dim[] | ShapeError {
+  const rank = Math.max(...types.map(({ shape }) => shape.length - skip));
+  const result: Dim[] = [];
+  for (let axis = 0; axis < rank; axis++) {
+    let from = -1;
+    for (let input = 0; input < types.length; input++) {
+      const own = axis - rank + ownRank(types, input, skip);
+      if (own < 0) continue;
+      const dim = dimAt(types, input, own);
+      if (dim === 1 || (from >= 0 && dimsEqual(dim, result[axis] as Dim))) continue;
+      if (from >= 0) {
+        const shapes = `${formatShape(shapeAt(types, from))} and ${formatShape(shapeAt(types, input))}`;
+        return shapeError(
+          "dim",
+          `the shapes ${shapes} do not go together: ${formatDim(result[axis] as Dim)} and ${formatDim(dim)} differ`,
+          [from, axis - rank + ownRank(types, from, skip)],
+          [input, own],
+        );
+      }
+      from = input;
+      result[axis] = dim;
+    }
+    if (from < 0) result[axis] = 1;
+  }
+  return result;
+}
+
+export function shapeAt(types: readonly TensorType[], input: number): readonly Dim[] {
+  return (types[input] as TensorType).shape;
+}
+
+export function dimAt(types: readonly TensorType[], input: number, axis: number): Dim {
+  return shapeAt(types, input)[axis] as Dim;
+}
+
+function ownRank(types: readonly TensorType[], input: number, skip: number): number {
+  return shapeAt(types, input).length - skip;
+}
+
+export function isDims(result: readonly Dim[] | ShapeError): result is readonly Dim[] {
+  return Array.isArray(result);
+}
+
+/** True when the dim is at least 0 for all symbols at least 1. */
+export function provablyNonNegative(dim: Dim): boolean {
+  if (typeof dim === "number") return dim >= 0;
+  const grows = dim.terms.every((term) => term.symbols.length === 0 || term.coefficient > 0);
+  return grows && dim.terms.reduce((total, term) => total + term.coefficient, 0) >= 0;
+}
+
+/** Attribute dims must be whole numbers, not negative. */
+export function dimsError(dims: readonly Dim[]): ShapeError | null {
+  const wrong = dims.find((dim) => !(dim instanceof SymbolicDim) && !(Number.isInteger(dim) && dim >= 0));
+  return wrong === undefined ? null : shapeError("range", `a dim must be a whole number and not negative, not ${formatDim(wrong)}`);
+}
