@@ -33,7 +33,7 @@ export class PleParser extends EmbeddedActionsParser {
     if (this.RECORDING_PHASE) return { kind, span: nowhere, ...fields } as unknown as Extract<ast.Node, { kind: K }>;
     const start = "span" in first ? first.span.start : offsetOf(first);
     const last = this.LA(0);
-    const end = Number.isFinite(last.endOffset) ? (last.endOffset as number) + 1 : start;
+    const end = Number.isFinite(last.startOffset) ? last.startOffset + last.image.length : start;
     return { kind, span: { source: this.source, start, end: Math.max(start, end) }, ...fields } as unknown as Extract<ast.Node, { kind: K }>;
   }
 

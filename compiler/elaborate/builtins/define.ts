@@ -1,4 +1,5 @@
 import type { Span } from "../../../dsl/source.ts";
+import type { DType } from "../../ir/graph.ts";
 import { toAxis, toInteger } from "../dims.ts";
 import { shapeOf, toTensor } from "../tensors.ts";
 import { type Builtin, type BuiltinCall, itemsOf, type PoisonValue, type StaticValue, type TensorValue } from "../value.ts";
@@ -16,9 +17,9 @@ export function spanOf(call: BuiltinCall, position: number): Span {
 }
 
 /** An argument as a tensor; numbers become scalars. */
-export function tensorAt(call: BuiltinCall, position: number, name: string): TensorValue | PoisonValue {
+export function tensorAt(call: BuiltinCall, position: number, name: string, dtype: DType = "f32"): TensorValue | PoisonValue {
   const value = call.values[position] as StaticValue;
-  const tensor = toTensor(call.context, value, spanOf(call, position), `\`${name}\``);
+  const tensor = toTensor(call.context, value, spanOf(call, position), `\`${name}\``, dtype);
   return tensor.kind === "tensor" ? { ...tensor, span: spanOf(call, position) } : tensor;
 }
 

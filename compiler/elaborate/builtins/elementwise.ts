@@ -42,8 +42,9 @@ function extremum(op: "min" | "max"): Builtin {
     const [a, b] = call.values;
     if (b === undefined) return extremumOfList(op, call);
     if (a?.kind === "number" && b.kind === "number" && typeof a.value === "number" && typeof b.value === "number") return numberValue(Math[op](a.value, b.value));
-    const left = tensorAt(call, 0, "a");
-    const right = tensorAt(call, 1, "b");
+    const dtype = a?.kind === "tensor" ? dtypeOf(a) : b.kind === "tensor" ? dtypeOf(b) : "f32";
+    const left = tensorAt(call, 0, "a", dtype);
+    const right = tensorAt(call, 1, "b", dtype);
     return left.kind === "poison" || right.kind === "poison" ? poison : combine(call.context, op, op, [left, right], call.span);
   });
 }
@@ -78,8 +79,8 @@ export const elementwise: readonly Builtin[] = [
   cast("i32"),
   define("clip", "x, lo, hi", "x kept within [lo, hi].", (call) => {
     const x = tensorAt(call, 0, "x");
-    const low = tensorAt(call, 1, "lo");
-    const high = tensorAt(call, 2, "hi");
+    const low = tensorAt(call, 1, "lo", x.kind === "tensor" ? dtypeOf(x) : "f32");
+    const high = tensorAt(call, 2, "hi", x.kind === "tensor" ? dtypeOf(x) : "f32");
     if (x.kind === "poison" || low.kind === "poison" || high.kind === "poison") return poison;
     const raised = combine(call.context, "max", "clip", [x, low], call.span);
     return raised.kind === "tensor" ? combine(call.context, "min", "clip", [raised, high], call.span) : poison;
