@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { resolveNames } from "./check/resolve-names.ts";
 import { builtins, builtinScope } from "./elaborate/builtins/table.ts";
+import { checkDefinition } from "./elaborate/generic.ts";
 import { FileScopes } from "./elaborate/file-scope.ts";
 import { elaborateModel } from "./elaborate/model.ts";
 import type { CheckedModel } from "./model.ts";
@@ -39,6 +40,7 @@ function check(path: string, project: Project): CheckedFile {
   const scopes = new FileScopes(builtinScope, project.prelude);
   const hash = hashSources(project);
   for (const item of entry.file.items) {
+    if (item.kind === "Definition") checkDefinition(item, scopes.of(entry), diagnostics);
     if (item.kind !== "Model") continue;
     const model = elaborateModel(item, scopes.of(entry), hash, diagnostics);
     if (model !== null) models.push(model);

@@ -167,6 +167,13 @@ export const catalogue = defineCatalogue({
     why: "A tensor beyond this size fits no machine; such a dim is a typing mistake.",
     help: "Check the dims.",
   },
+  "dim/not-divisible": {
+    severity: "error",
+    message: "{dividend} does not divide by {divisor}",
+    why: "A dim must be whole, and a dim with symbols must divide whatever the symbols are.",
+    help: "Choose widths that divide.",
+    example: "model M {\n  input x: f32[B, 10]\n  let a, b, c = split(x, 3)\n}",
+  },
   "dim/unbound": {
     severity: "error",
     message: "dim `{name}` has no value: nothing that was passed to `{callee}` binds it",

@@ -110,7 +110,7 @@ function isNamed(item: Item): item is NamedItem {
 /** The names that an item puts into the namespace of values. */
 function namesOf(item: Item): readonly Name[] {
   if (item.kind === "Let") return item.names;
-  return isNamed(item) && item.kind !== "Let" ? [item.name] : [];
+  return isNamed(item) ? [item.name] : [];
 }
 
 function declare(places: Map<string, Name>, name: Name, diagnostics: Diagnostic[], accept: () => void): void {

@@ -28,6 +28,9 @@ export interface DeclaredPenalty {
   readonly value: Value;
 }
 
+/** Findings that symbols alone cannot decide. */
+const undecidable: ReadonlySet<string> = new Set(["type/not-static", "dim/not-divisible", "call/requirement", "dim/slice-past-end", "param/outside-initial"]);
+
 /** Everything that one elaboration accumulates. */
 export class Session {
   readonly builder = new GraphBuilder();
@@ -36,6 +39,8 @@ export class Session {
   readonly diagnostics: Diagnostic[];
   /** A definition checked on its own, with symbols for its dims. */
   readonly generic: boolean;
+  /** Set in a generic check once something depends on what the symbols are. */
+  undecided = false;
   readonly #reported = new Set<string>();
   #steps = 0;
   #exhausted = false;
@@ -47,6 +52,7 @@ export class Session {
 
   /** Adds a finding once for each code, place and message. */
   report(diagnostic: Diagnostic): void {
+    if (this.generic && undecidable.has(diagnostic.code)) this.undecided = true;
     const { span } = diagnostic;
     const key = `${diagnostic.code} ${span?.source.name} ${span?.start} ${span?.end}${diagnostic.code.startsWith("dim") ? "" : diagnostic.message}`;
     if (this.#reported.has(key)) return;

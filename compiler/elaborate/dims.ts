@@ -52,7 +52,8 @@ export function toInteger(value: StaticValue, span: Span, what: string, context:
 export function toNumber(value: StaticValue, span: Span, what: string, context: Context): number | null {
   if (value.kind === "poison") return null;
   if (value.kind === "number" && typeof value.value === "number") return value.value;
-  report(context, value.kind === "tensor" ? "type/not-static" : "type/mismatch", span, { what, expected: "a number", found: describe(value) });
+  if (value.kind === "tensor" || value.kind === "number") report(context, "type/not-static", span, { what, found: describe(value) });
+  else report(context, "type/mismatch", span, { what, expected: "a number", found: describe(value) });
   return null;
 }
 

@@ -101,7 +101,7 @@ function matchVocabulary(type: TensorType, value: TensorValue, binding: DimBindi
     context,
     "dim/mismatch",
     subject.span,
-    { message: `${subject.what} has a vocabulary of ${formatDim(stated)}, and this has one of ${value.vocabulary}` },
+    { message: `${subject.what} has a vocabulary of ${formatDim(stated)}, and this has one of ${formatDim(value.vocabulary)}` },
     { notes: [declared(type, subject)] },
   );
 }

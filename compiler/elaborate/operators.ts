@@ -111,7 +111,7 @@ function applyToNumbers(op: BinaryOp, a: Dim, b: Dim, span: Span, context: Conte
       const exact = divideDims(a, b);
       if (exact !== null) return numberValue(exact);
       if (typeof a === "number" && typeof b === "number") return numberValue(a / b);
-      return report(context, "dim/mismatch", span, { message: `${formatDim(a)} is not divisible by ${formatDim(b)} for every value of its symbols` });
+      return report(context, "dim/not-divisible", span, { dividend: formatDim(a), divisor: formatDim(b) });
     }
     case "==":
     case "!=":

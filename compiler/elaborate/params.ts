@@ -3,6 +3,7 @@ import { closest } from "../../dsl/suggest.ts";
 import { type Dim, dimsEqual, formatShape } from "../ir/dim.ts";
 import { GraphBuilder } from "../ir/builder.ts";
 import type { Graph, Value } from "../ir/graph.ts";
+import { applyFunction } from "./call.ts";
 import { builderOf, type Context, report } from "./context.ts";
 import { evaluateDimExpr } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
@@ -70,7 +71,10 @@ function paramShape(statement: Param, context: Context): readonly number[] | nul
 function initialGraph(statement: Param, shape: readonly number[], name: string, context: Context): Graph | null {
   const builder = new GraphBuilder();
   const inner: Context = { ...context, initial: { shape, builder, own: new Set() } };
-  const evaluated = evaluate(statement.initial, inner);
+  const given = evaluate(statement.initial, inner);
+  // `= xavier_uniform` names an initialiser, which is called for the value.
+  const { span } = statement.initial;
+  const evaluated = given.kind === "function" ? applyFunction(given, [], inner, span, span) : given;
   const value = toTensor(inner, evaluated, statement.initial.span, "an initial value");
   if (value.kind === "poison") return null;
   const from = value.value.type.shape;

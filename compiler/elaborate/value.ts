@@ -16,7 +16,7 @@ export interface TensorValue {
   /** Named slices of the last axis. */
   readonly slices: readonly SliceOf[] | null;
   /** For categorical ids: the number of categories. */
-  readonly vocabulary: number | null;
+  readonly vocabulary: Dim | null;
   /** `output`s of the module that made it. */
   readonly members: ReadonlyMap<string, StaticValue> | null;
   /** The expression that gave it. */

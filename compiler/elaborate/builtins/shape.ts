@@ -78,7 +78,7 @@ function partWidths(call: BuiltinCall, size: Dim): readonly Dim[] | null {
     return null;
   }
   const width = divideDims(size, count);
-  if (width === null) report(call.context, "dim/mismatch", spanOf(call, 1), { message: `${formatDim(size)} does not divide into ${count} equal parts` });
+  if (width === null) report(call.context, "dim/not-divisible", spanOf(call, 1), { dividend: formatDim(size), divisor: String(count) });
   return width === null ? null : Array.from({ length: count }, () => width);
 }
 
