@@ -1,6 +1,6 @@
 import { EmbeddedActionsParser, type IToken, type ParserMethod, type TokenType, tokenMatcher } from "chevrotain";
 import type * as ast from "./ast.ts";
-import { AnyName, Identifier, Mark, NumberToken, StringToken, tokenTypes, Word } from "./lexer.ts";
+import { AnyName, Identifier, Mark, NumberToken, StringToken, tokenTypes, Word } from "./words.ts";
 import type { Source, Span } from "./source.ts";
 import { syntaxErrors } from "./syntax-errors.ts";
 

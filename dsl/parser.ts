@@ -1,9 +1,9 @@
 import { EOF, type IRecognitionException, type IToken, tokenMatcher } from "chevrotain";
 import type { File } from "./ast.ts";
-import { syntaxFinding } from "./catalogue.ts";
+import { syntaxFinding } from "./syntax-catalogue.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { PleParser } from "./grammar.ts";
-import { AnyName, type Comment, Mark, NumberToken, reserved, StringToken, tokenize, Word } from "./lexer.ts";
+import { AnyName, type Comment, Mark, NumberToken, reserved, StringToken, tokenize, Word } from "./words.ts";
 import type { Source, Span } from "./source.ts";
 import { describeToken } from "./syntax-errors.ts";
 

@@ -129,7 +129,7 @@ function declareAll<T extends { readonly name: Name }>(items: readonly T[], diag
   return found;
 }
 
-function isEnabled(task: Task): boolean {
+export function isEnabled(task: Task): boolean {
   const setting = settingOf(task.settings, "enabled");
   return !(setting?.kind === "BooleanLiteral" && !setting.value);
 }

@@ -1,7 +1,7 @@
 import type { Expr, Flow, Task, Transfer } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
-import { type Declarations, settingOf, taskKinds } from "../check/declarations.ts";
+import { type Declarations, isEnabled, settingOf, taskKinds } from "../check/declarations.ts";
 import { dimsEqual, symbolDim } from "../ir/dim.ts";
 import type { Dim } from "../ir/dim.ts";
 import type { TaskKind } from "../model.ts";
@@ -141,7 +141,7 @@ export function partialCall(expr: Expr, context: Context): { readonly fn: Functi
 function lossSetting(task: Task, context: Context): LossSetting | null {
   const setting = settingOf(task.settings, "loss");
   if (setting === null) {
-    report(context, "task/loss-missing", task.name.span, { task: task.name.text });
+    if (isEnabled(task)) report(context, "task/loss-missing", task.name.span, { task: task.name.text });
     return null;
   }
   if (setting.kind === "NoneLiteral") return null;
