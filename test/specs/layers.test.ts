@@ -59,7 +59,7 @@ describe("routing by cluster", () => {
   test("probabilities are made to add up to 1 and mix rows of the table", () => {
     const p = tensor([4, 20], (i) => (i % 20 === 3 ? 6 : i % 20 === 7 ? 2 : 0));
     const { e, r } = cluster.run({ id, p }, weights);
-    rows(r).forEach((row) => expect(distance([at(row, 3), at(row, 7)], [0.75, 0.25])).toBeLessThan(1e-8));
+    for (const row of rows(r)) expect(distance([at(row, 3), at(row, 7)], [0.75, 0.25])).toBeLessThan(1e-8);
     expect(distance(rows(e)[0] ?? [], add(scale(table[3] ?? [], 0.75), scale(table[7] ?? [], 0.25)))).toBeLessThan(1e-7);
   });
 
@@ -144,21 +144,20 @@ describe("Residual", () => {
       const [low, high] = rows(edges.run({ x: same, z, p }, from).plain);
       return distance(low ?? [], high ?? []);
     };
-    expect(effect(initial)).toBeGreaterThan(0.05);
-    expect(
-      effect(
-        initial.with(
-          "plain/linear/add_bias/b",
-          tensor([32], () => 0),
-        ),
+    const withoutBias = effect(
+      initial.with(
+        "plain/linear/add_bias/b",
+        tensor([32], () => 0),
       ),
-    ).toBeLessThan(2e-3);
+    );
+    expect(effect(initial)).toBeGreaterThan(0.1);
+    expect(withoutBias).toBeLessThan(0.02); // what the norm's eps lets through
   });
 
   test("concatenations put the source's prediction, or its hidden representation, beside x", () => {
     const { output, hidden } = edges.run({ x, z, p }, weights);
-    rows(output).forEach((row, i) => expect(row).toEqual([...(rows(x)[i] ?? []), at(p.data, i)]));
-    rows(hidden).forEach((row, i) => expect(row).toEqual([...(rows(x)[i] ?? []), ...(rows(x)[i] ?? []).map((v) => v + 1)]));
+    for (const [i, row] of rows(output).entries()) expect(row).toEqual([...(rows(x)[i] ?? []), at(p.data, i)]);
+    for (const [i, row] of rows(hidden).entries()) expect(row).toEqual([...(rows(x)[i] ?? []), ...(rows(x)[i] ?? []).map((v) => v + 1)]);
   });
 });
 
