@@ -1,5 +1,5 @@
 import { catalogue as checkCatalogue } from "../compiler/check/catalogue.ts";
-import { catalogue as syntaxCatalogue } from "../dsl/catalogue.ts";
+import { syntaxCatalogue } from "../dsl/catalogue.ts";
 import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
 import { inputCatalogue } from "../runtime/catalogue.ts";
 

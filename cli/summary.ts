@@ -37,7 +37,7 @@ export function countParams(model: CheckedModel): ParamTree {
   }
   const open = (name: string): Open => ({ name, parameters: 0, tensors: 0, children: new Map() });
   const root = open(model.name);
-  for (const param of model.graph.params) {
+  for (const param of model.parameters) {
     const size = param.value.type.shape.reduce<number>((product, dim) => product * Number(dim), 1);
     let node = root;
     for (const step of ["", ...param.name.split("/")]) {

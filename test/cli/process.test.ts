@@ -1,0 +1,113 @@
+import { spawn, spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { main } from "../../cli/main.ts";
+import { temporaryFolder } from "./run-cli.ts";
+import { good, withError } from "./specs.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const bin = `${root}bin/plec.js`;
+const folder = temporaryFolder({ "good.ple": good, "error.ple": withError });
+const spec = folder.path("good.ple");
+
+function plec(...args: readonly string[]) {
+  return spawnSync(process.execPath, [bin, ...args], { cwd: folder.path(""), encoding: "utf8" });
+}
+
+beforeAll(() => {
+  const { status, stderr } = spawnSync(process.execPath, [`${root}scripts/build.mjs`], { encoding: "utf8" });
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+});
+afterAll(() => folder.remove());
+
+describe("the bundled command line", () => {
+  it.each([
+    [["check", "good.ple"], 0],
+    [["check", "error.ple"], 1],
+    [["check", "missing.ple"], 2],
+    [["nonsense"], 2],
+  ])("%j exits with %d and shows no stack", (args, code) => {
+    const { status, stdout, stderr } = plec(...args);
+    expect(status).toBe(code);
+    expect(stdout + stderr).not.toMatch(/\n\s+at .+:\d+:\d+/);
+  });
+
+  it("compiles and runs", () => {
+    expect(plec("compile", "good.ple", "-o", "good.onnx").stderr).toBe("");
+    const { status, stdout, stderr } = plec("run", "good.onnx", "--generate", "2", "--json");
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    expect(Object.keys(JSON.parse(stdout).predictions)).toEqual(["ctr", "stage"]);
+  });
+
+  it("formats standard input", () => {
+    const { status, stdout } = spawnSync(process.execPath, [bin, "fmt", "-"], { input: good, encoding: "utf8" });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: good });
+  });
+
+  it("is quiet when its reader leaves", async () => {
+    const child = spawn(process.execPath, [bin, "ir", spec, "--raw"], { stdio: ["ignore", "pipe", "pipe"] });
+    let stderr = "";
+    child.stderr.on("data", (data) => {
+      stderr += data;
+    });
+    child.stdout.destroy();
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+
+  /** Packages of those that should load lazily which a command has loaded by its end. */
+  function heavyPackagesOf(args: readonly string[]): readonly string[] {
+    const script = `
+      process.argv = [process.execPath, "plec", ...${JSON.stringify(args)}];
+      process.stdout.write = () => true;
+      await import(${JSON.stringify(new URL("../../dist/plec.js", import.meta.url).href)});
+      const { createRequire } = await import("node:module");
+      const packages = Object.keys(createRequire(import.meta.url).cache).map((path) => path.match(/node_modules.(onnx[^/\\\\]*|protobufjs)/)?.[1]);
+      process.stderr.write(JSON.stringify([...new Set(packages.filter((name) => name !== undefined))].sort()));
+    `;
+    return JSON.parse(spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }).stderr);
+  }
+
+  it.each([["check", spec], ["summary", spec], ["ir", spec], ["fmt", "--check", spec], ["explain"]])(
+    "%s loads no heavy package",
+    (...args) => {
+      expect(heavyPackagesOf(args)).toEqual([]);
+    },
+  );
+
+  it("loads them where they are needed", () => {
+    expect(heavyPackagesOf(["run", spec, "--generate", "1"])).toEqual(
+      expect.arrayContaining(["onnx-proto", "onnxruntime-node", "protobufjs"]),
+    );
+  });
+});
+
+describe("a bug of plec", () => {
+  it.each([
+    [{}, "PLEC_DEBUG=1 shows where it happened."],
+    [{ PLEC_DEBUG: "1" }, "    at "],
+  ])("with environment %j", async (env, expected) => {
+    let stderr = "";
+    const broken = () => {
+      throw new Error("boom");
+    };
+    const terminal = { isTerminal: false, columns: null };
+    const code = await main(["check", spec], {
+      stdout: { ...terminal, write: broken },
+      stderr: {
+        ...terminal,
+        write: (text) => {
+          stderr += text;
+        },
+      },
+      readStdin: async () => "",
+      env,
+    });
+    expect(code).toBe(70);
+    expect(stderr).toContain("plec: internal error: boom\nThis is a bug in plec. Please report it");
+    expect(stderr).toContain(expected);
+    expect(stderr.includes("\n    at ")).toBe(expected.startsWith(" "));
+  });
+});
