@@ -1,14 +1,29 @@
-import type { Graph, Node } from "../ir/graph.ts";
+import type { Graph, Node, Value } from "../ir/graph.ts";
 
-/** Drops every node, and every param, that no output needs. Declared inputs stay. Nodes keep their identity. */
+/**
+ * Drops the nodes that no output depends on, and params with them; declared inputs stay. What is kept are the same nodes and values, so that
+ * references into the graph stay good.
+ */
 export function prune(graph: Graph): Graph {
-  const needed = new Set<Node>();
-  const stack = [...graph.outputs.map((output) => output.value.node), ...graph.inputs.map((input) => input.value.node)];
-  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    if (needed.has(node)) continue;
-    needed.add(node);
-    for (const input of node.inputs) stack.push(input.node);
-    if (node.op === "scan") for (const capture of node.attributes.body.captures) stack.push(capture.node);
+  const live = liveNodes(
+    graph.nodes,
+    graph.outputs.map((output) => output.value),
+  );
+  for (const input of graph.inputs) live.add(input.value.node);
+  return {
+    ...graph,
+    nodes: graph.nodes.filter((node) => live.has(node)),
+    params: graph.params.filter((param) => live.has(param.value.node)),
+  };
+}
+
+/** The nodes that results depend on, captures of loop bodies included. */
+export function liveNodes(nodes: readonly Node[], results: readonly Value[]): Set<Node> {
+  const live = new Set(results.map((value) => value.node));
+  for (const node of nodes.toReversed()) {
+    if (!live.has(node)) continue;
+    for (const value of node.inputs) live.add(value.node);
+    if (node.op === "scan") for (const value of node.attributes.body.captures) live.add(value.node);
   }
-  return { ...graph, nodes: graph.nodes.filter((node) => needed.has(node)), params: graph.params.filter((param) => needed.has(param.value.node)) };
+  return live;
 }

@@ -1,0 +1,255 @@
+import { type Dim, evaluateDim, formatDim, symbolDim, symbolsOf } from "../ir/dim.ts";
+import type { Body, DType, Graph, GraphInput, Node, Value } from "../ir/graph.ts";
+import { castNumber } from "../ir/ndarray.ts";
+import type { OpName } from "../ops/attributes.ts";
+import type { OpDefinition } from "../ops/op.ts";
+import { opDefinition } from "../ops/table.ts";
+import type { OnnxAttributes, OnnxContext, OnnxDType, OnnxLowering, OnnxNode, OnnxOutput, OnnxSubgraph } from "./onnx-lowering.ts";
+
+/** Constants up to this many values are shared between nodes. */
+const largestShared = 64;
+
+export interface OnnxInitializer {
+  readonly name: string;
+  readonly dtype: OnnxDType;
+  readonly shape: readonly number[];
+  readonly data: ArrayLike<number>;
+}
+
+/** An ONNX graph as plain data, before it is encoded. */
+export interface OnnxGraph {
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: readonly OnnxInitializer[];
+}
+
+/** Lowers a graph: the names of inputs and outputs are kept, all others are made of source paths. */
+export function lowerGraph(graph: Graph, weights: ReadonlyMap<string, Float32Array>): OnnxGraph {
+  const lowering = new GraphLowering(graph, weights);
+  lowering.lowerNodes(graph.nodes);
+  return lowering.finish();
+}
+
+class GraphLowering implements OnnxContext {
+  readonly #graph: Graph;
+  readonly #weights: ReadonlyMap<string, Float32Array>;
+  /** Computed dims: these stand before all other nodes, where subgraphs can see them too. */
+  readonly #dimNodes: OnnxNode[] = [];
+  #nodes: OnnxNode[] = [];
+  #path = "";
+  readonly #initializers: OnnxInitializer[] = [];
+  readonly #usedNames = new Map<string, number>();
+  readonly #valueNames = new Map<Value, string>();
+  readonly #paramNames = new Map<string, string>();
+  /** Constants and computed dims by content. */
+  readonly #shared = new Map<string, string>();
+
+  constructor(graph: Graph, weights: ReadonlyMap<string, Float32Array>) {
+    this.#graph = graph;
+    this.#weights = weights;
+    for (const { name } of [...graph.inputs, ...graph.outputs]) {
+      if (this.#usedNames.has(name)) throw new Error(`the name ${name} is used twice among inputs and outputs`);
+      this.#usedNames.set(name, 0);
+    }
+  }
+
+  lowerNodes(nodes: readonly Node[]): void {
+    for (const node of nodes) {
+      if (node.op === "body_input") continue;
+      const enclosing = this.#path;
+      this.#path = node.path === "" ? node.op : node.path;
+      // The row of the node's own op: the table guarantees it, a union of rows cannot say it.
+      const lower = (opDefinition(node.op) as OpDefinition<OpName>).onnx as (
+        ...args: Parameters<OnnxLowering<OpName>>
+      ) => string | readonly string[];
+      const inputs = node.inputs.map((value) => this.#nameOf(value));
+      const result = lower(this, inputs, node);
+      const names = typeof result === "string" ? [result] : result;
+      for (const [index, output] of node.outputs.entries()) this.#valueNames.set(output, names[index] as string);
+      this.#path = enclosing;
+    }
+  }
+
+  /** Gives the outputs their names and joins the parts. */
+  finish(): OnnxGraph {
+    const made = new Set(this.#nodes.flatMap((node) => node.outputs));
+    const renamed = new Map<string, string>();
+    for (const { name, value } of this.#graph.outputs) {
+      const from = this.#nameOf(value);
+      if (made.has(from) && !renamed.has(from)) renamed.set(from, name);
+      else this.#nodes.push({ type: "Identity", name: this.#unique(name), inputs: [from], outputs: [name], attributes: {} });
+    }
+    return { nodes: [...this.#dimNodes, ...renameValues(this.#nodes, renamed)], initializers: this.#initializers };
+  }
+
+  op(type: string, inputs: readonly string[], attributes: OnnxAttributes = {}): string {
+    return this.ops(type, inputs, attributes, 1)[0] as string;
+  }
+
+  ops(type: string, inputs: readonly string[], attributes: OnnxAttributes, outputs: number): readonly string[] {
+    const name = this.#unique(this.#path);
+    const names = outputs === 1 ? [name] : Array.from({ length: outputs }, (_, i) => this.#unique(`${name}.${i}`));
+    this.#nodes.push({ type, name, inputs, outputs: names, attributes });
+    return names;
+  }
+
+  constant(dtype: OnnxDType, shape: readonly number[], data: readonly number[]): string {
+    const values = dtype === "i64" ? data : data.map((value) => castNumber(value, dtype));
+    const hint = shape.length === 0 ? `constant/${dtype}_${values[0]}` : `constant/${dtype}_${shape.join("x")}`;
+    if (values.length > largestShared) return this.#initializer(hint, dtype, shape, values);
+    return this.#once(`${dtype}[${shape.join()}]${values.map((value) => (Object.is(value, -0) ? "-0" : value)).join()}`, () =>
+      this.#initializer(hint, dtype, shape, values),
+    );
+  }
+
+  ints(values: readonly number[]): string {
+    return this.constant("i64", [values.length], values);
+  }
+
+  dim(dim: Dim): string {
+    if (typeof dim === "number") return this.constant("i64", [], [dim]);
+    return this.#once(`dim ${dim.key}`, () => this.#atStart(`dim/${dim.key.replaceAll(" ", "")}`, () => this.#computeDim(dim)));
+  }
+
+  shape(dims: readonly Dim[]): string {
+    const numbers = dims.filter((dim) => typeof dim === "number");
+    if (numbers.length === dims.length) return this.ints(numbers);
+    const key = dims.map(formatDim).join();
+    return this.#once(`shape ${key}`, () =>
+      this.#atStart(`shape/${key.replaceAll(" ", "")}`, () => {
+        const parts = dims.map((dim) =>
+          typeof dim === "number" ? this.ints([dim]) : this.op("Unsqueeze", [this.dim(dim), this.ints([0])]),
+        );
+        return parts.length === 1 ? (parts[0] as string) : this.op("Concat", parts, { axis: 0 });
+      }),
+    );
+  }
+
+  input(name: string): string {
+    return name;
+  }
+
+  param(name: string): string {
+    const before = this.#paramNames.get(name);
+    if (before !== undefined) return before;
+    const param = this.#graph.params.find((candidate) => candidate.name === name);
+    const data = this.#weights.get(name);
+    if (param === undefined || data === undefined) throw new Error(`the param ${name} has no weights`);
+    const shape = param.value.type.shape.map((dim) => evaluateDim(dim, new Map()));
+    const unique = this.#initializer(name, "f32", shape, data);
+    this.#paramNames.set(name, unique);
+    return unique;
+  }
+
+  subgraph(inputs: readonly DType[], build: (names: readonly string[]) => readonly OnnxOutput[]): OnnxSubgraph {
+    const enclosing = this.#nodes;
+    this.#nodes = [];
+    const taken = inputs.map((dtype, i) => ({ name: this.#unique(`${this.#path}/in${i}`), dtype }));
+    const outputs = build(taken.map((input) => input.name));
+    const nodes = this.#nodes;
+    this.#nodes = enclosing;
+    return { kind: "subgraph", nodes, inputs: taken, outputs };
+  }
+
+  lowerBody(body: Body, inputs: readonly string[]): readonly string[] {
+    for (const [position, value] of body.inputs.entries()) this.#valueNames.set(value, inputs[position] as string);
+    this.lowerNodes(body.nodes);
+    return body.results.map((value) => this.#nameOf(value));
+  }
+
+  #nameOf(value: Value): string {
+    const name = this.#valueNames.get(value);
+    if (name === undefined) throw new Error(`${value.node.op} at ${value.node.path} is used before it is lowered`);
+    return name;
+  }
+
+  /** `name`, or `name_1`, `name_2`, ... where it is taken. */
+  #unique(name: string): string {
+    let count = this.#usedNames.get(name);
+    if (count === undefined) {
+      this.#usedNames.set(name, 0);
+      return name;
+    }
+    let candidate: string;
+    do candidate = `${name}_${++count}`;
+    while (this.#usedNames.has(candidate));
+    this.#usedNames.set(name, count);
+    this.#usedNames.set(candidate, 0);
+    return candidate;
+  }
+
+  #initializer(hint: string, dtype: OnnxDType, shape: readonly number[], data: ArrayLike<number>): string {
+    const name = this.#unique(hint);
+    this.#initializers.push({ name, dtype, shape, data });
+    return name;
+  }
+
+  #once(key: string, make: () => string): string {
+    const before = this.#shared.get(key);
+    if (before !== undefined) return before;
+    const name = make();
+    this.#shared.set(key, name);
+    return name;
+  }
+
+  /** Runs `build` with nodes going to the computed dims. */
+  #atStart(path: string, build: () => string): string {
+    const [nodes, enclosing] = [this.#nodes, this.#path];
+    this.#nodes = this.#dimNodes;
+    this.#path = path;
+    const name = build();
+    this.#nodes = nodes;
+    this.#path = enclosing;
+    return name;
+  }
+
+  /** i64[]: the polynomial over symbols, each read from the shape of an input. */
+  #computeDim(dim: Exclude<Dim, number>): string {
+    const [only] = dim.terms;
+    if (dim.terms.length === 1 && only?.coefficient === 1 && only.symbols.length === 1) return this.#readSymbol(only.symbols[0] as string);
+    const terms = dim.terms.map(({ coefficient, symbols }) => {
+      const factors = symbols.map((symbol) => this.dim(symbolDim(symbol)));
+      const all = coefficient === 1 && factors.length > 0 ? factors : [this.dim(coefficient), ...factors];
+      return all.reduce((a, b) => this.op("Mul", [a, b]));
+    });
+    return terms.reduce((a, b) => this.op("Add", [a, b]));
+  }
+
+  #readSymbol(symbol: string): string {
+    const { input, axis, slope, offset } = findSymbol(this.#graph.inputs, symbol);
+    const size = this.op("Gather", [this.op("Shape", [this.input(input.name)]), this.dim(axis)], { axis: 0 });
+    const scaled = offset === 0 ? size : this.op("Sub", [size, this.dim(offset)]);
+    return slope === 1 ? scaled : this.op("Div", [scaled, this.dim(slope)]);
+  }
+}
+
+/** An axis of an input whose dim is slope · symbol + offset, preferably the symbol itself. */
+function findSymbol(inputs: readonly GraphInput[], symbol: string) {
+  const found = inputs.flatMap((input) =>
+    input.value.type.shape.flatMap((dim, axis) => {
+      const symbols = symbolsOf(dim);
+      if (symbols.length !== 1 || symbols[0] !== symbol) return [];
+      const at = (value: number) => evaluateDim(dim, new Map([[symbol, value]]));
+      const slope = at(1) - at(0);
+      return at(2) - at(1) === slope ? [{ input, axis, slope, offset: at(0) }] : [];
+    }),
+  );
+  const best = found.find(({ slope, offset }) => slope === 1 && offset === 0) ?? found[0];
+  if (best === undefined) throw new Error(`no input has the dim ${symbol} in its shape, so that an ONNX file cannot compute it`);
+  return best;
+}
+
+function renameValues(nodes: readonly OnnxNode[], names: ReadonlyMap<string, string>): readonly OnnxNode[] {
+  const rename = (name: string) => names.get(name) ?? name;
+  return nodes.map((node) => ({
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+    attributes: Object.fromEntries(
+      Object.entries(node.attributes).map(([key, value]) => {
+        if (typeof value !== "object" || !("kind" in value)) return [key, value];
+        const outputs = value.outputs.map((output) => ({ ...output, name: rename(output.name) }));
+        return [key, { ...value, outputs, nodes: renameValues(value.nodes, names) }];
+      }),
+    ),
+  }));
+}
