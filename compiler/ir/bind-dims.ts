@@ -41,7 +41,7 @@ export function bindDims(inputs: readonly GraphInput[], shapes: ReadonlyMap<stri
       if (unknown.length > 0)
         return conflict(
           input,
-          `axis ${axis} is ${shape[axis]}, which gives no whole number for ${unknown.join(" and ")} in ${formatDim(dim)}`,
+          `axis ${axis} is ${shape[axis]}, which gives no whole number of at least 1 for ${unknown.join(" and ")} in ${formatDim(dim)}`,
         );
       const expected = evaluateDim(dim, symbols);
       if (expected === shape[axis]) continue;

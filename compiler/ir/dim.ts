@@ -87,6 +87,7 @@ export function multiplyDims(a: Dim, b: Dim): Dim {
 /** a / b where that is exact for every value of the symbols, else null. Divides by a number or by a single term. */
 export function divideDims(a: Dim, b: Dim): Dim | null {
   if (typeof a === "number" && typeof b === "number") return b !== 0 && a % b === 0 ? a / b : null;
+  if (a === 0) return 0;
   if (dimsEqual(a, b)) return 1;
   const divisor = termsOf(b);
   if (divisor.length !== 1) return null;

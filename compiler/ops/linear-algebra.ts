@@ -32,7 +32,7 @@ export const linearAlgebra: OpRows<"matmul"> = {
       matmulSample([batch, 4], [4, 5]),
       matmulSample([batch, 3, 4], [4, 2]),
       matmulSample([batch, 3, 4], [batch, 4, 2]),
-      matmulSample([batch, 1, 4], [3, 4, 2]),
+      matmulSample([batch, 1, 1, 4], [3, 4, 2]),
       matmulSample([2, 1, 3, 4], [batch, 4, 2]),
     ],
   },
