@@ -1,8 +1,12 @@
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { checkFile } from "../../compiler/driver.ts";
+import { initialWeights } from "../../compiler/weights.ts";
 import { metadataKeys } from "../../runtime/description.ts";
 import { readMetadata } from "../../runtime/read-onnx.ts";
+import { writeSafetensors, writeWeights } from "../../runtime/safetensors.ts";
 import { runCli, temporaryFolder } from "./run-cli.ts";
 import { good, twoModels, withError } from "./specs.ts";
 
@@ -53,6 +57,37 @@ describe("plec compile", () => {
     await runCli(["compile", spec, "-o", other, "--seed", "6"]);
     expect(readFileSync(again).equals(readFileSync(model))).toBe(true);
     expect(readFileSync(other).equals(readFileSync(model))).toBe(false);
+  });
+
+  it("takes weights from a file and records its hash", async () => {
+    const [checked] = checkFile(spec).models;
+    if (checked === undefined) throw new Error("the spec has errors");
+    const file = folder.path("weights.safetensors");
+    const bytes = writeWeights(initialWeights({ params: checked.parameters }, 5), { params: checked.parameters });
+    writeFileSync(file, bytes);
+    const target = folder.path("weighted.onnx");
+    expect(await runCli(["compile", spec, "-o", target, "--weights", file])).toMatchObject({ code: 0, stderr: "" });
+    const metadata = readMetadata(readFileSync(target));
+    expect(metadata?.get(metadataKeys.weights)).toBe(createHash("sha256").update(bytes).digest("hex"));
+    expect(metadata?.get(metadataKeys.seed)).toBeUndefined();
+    const rows = ["--generate", "2", "--seed", "1"];
+    expect((await json(["run", target, ...rows])).predictions).toEqual((await json(["run", model, ...rows])).predictions);
+  });
+
+  it.each([
+    ["cut short", (bytes: Uint8Array) => bytes.subarray(0, bytes.length - 4)],
+    ["of another model", () => writeSafetensors({ tensors: new Map([["w", { shape: [1], data: Float32Array.of(1) }]]), metadata: {} })],
+    ["no weights at all", () => new TextEncoder().encode("hello")],
+  ])("refuses a weight file that is %s", async (name, spoil) => {
+    const [checked] = checkFile(spec).models;
+    if (checked === undefined) throw new Error("the spec has errors");
+    const file = folder.path(`${name}.safetensors`);
+    writeFileSync(file, spoil(writeWeights(initialWeights({ params: checked.parameters }, 5), { params: checked.parameters })));
+    const target = folder.path("refused.onnx");
+    const { code, stdout, stderr } = await runCli(["compile", spec, "-o", target, "--weights", file]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain(`plec: ${file}: `);
+    expect(existsSync(target)).toBe(false);
   });
 
   it("writes nothing for a spec with errors, which it prints", async () => {
