@@ -1,7 +1,26 @@
 import type { Span } from "./source.ts";
 
 /** The syntax tree of a `.ple` file: readonly nodes with a `kind` and a `span`. Grammar in `docs/language.md`. */
-export type Node = File | Import | ImportName | TopLevel | Item | Statement | Parameter | Type | Dim | Entry | Slice | Expr | Argument | Field | Index | Clause | Per | Block | Name;
+export type Node =
+  | File
+  | Import
+  | ImportName
+  | TopLevel
+  | Item
+  | Statement
+  | Parameter
+  | Type
+  | Dim
+  | Entry
+  | Slice
+  | Expr
+  | Argument
+  | Field
+  | Index
+  | Clause
+  | Per
+  | Block
+  | Name;
 
 interface Base {
   readonly span: Span;

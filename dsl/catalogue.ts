@@ -1,58 +1,193 @@
-import { defineCatalogue, type Details, type Diagnostic, makeDiagnostic, type Placeholders } from "./diagnostic.ts";
-import type { Span } from "./source.ts";
+import { defineCatalogue } from "./diagnostic.ts";
 
-/** Findings of the lexer and the parser. */
+/** Every finding of the lexer and the parser. Codes are stable. */
 export const syntaxCatalogue = defineCatalogue({
-  "syntax/stray": {
+  "syntax/unexpected": {
     severity: "error",
-    message: "{found} has no meaning here",
-    why: "A `.ple` file is made of names, numbers, strings, comments and the marks of the grammar in docs/language.md.",
-    help: "Remove it; the help of the finding names what is usually meant.",
-    example: "model M { const a = 1 && 2 }",
+    message: "expected {expected}, found {found}",
+    why: "The text does not follow the grammar here.",
+    help: "See section 2 of the language reference; the message names what may stand at this place.",
+    example: "module f(x: f32[B, n]) {\n  let y x\n  return y\n}",
   },
-  "syntax/open-string": {
+  "syntax/missing-comma": {
     severity: "error",
-    message: "this string is not closed on its line",
-    why: "A string begins and ends with a double quote on one line.",
-    help: 'Close it with `"`; write a line end in it as `\\n`.',
-    example: 'import { Tower } from "std/layers',
+    message: "missing `,` before {found}",
+    why: "The elements of lists, records, arguments, parameters and slices are separated by commas. Line ends carry no meaning.",
+    help: "Put a comma between the two.",
+    example: "const widths = [64 32]",
+  },
+  "syntax/equals-for-colon": {
+    severity: "error",
+    message: "{what} is written `{name}: value`, not `{name} = value`",
+    why: "`:` gives a field or a named argument its value; `=` defines a name.",
+    help: "Replace `=` by `:`.",
+    example: "const settings = { warmup = 3 }",
+  },
+  "syntax/claim-after-value": {
+    severity: "error",
+    message: "a type stands before the `=`, not after the value",
+    why: "`name: type = value` is the one way to claim a type; a trailing `: type` would read like a field of a record.",
+    help: "Write `name: f32[B, 64] = value`.",
+    example: "module f(x: f32[B, n]) {\n  let y = linear(x, 64) : 64\n  return y\n}",
+  },
+  "syntax/operator": {
+    severity: "error",
+    message: "`{found}` is written `{meant}`",
+    why: "There is one way to write each operator: `and`, `or`, `not`, and `^` for powers.",
+    help: "Replace it.",
+    example: "const both = a && b",
+  },
+  "syntax/literal": {
+    severity: "error",
+    message: "`{found}` is written `{meant}`",
+    why: "The literals are `true`, `false` and `none`.",
+    help: "Replace it.",
+    example: "const missing = None",
+  },
+  "syntax/quotes": {
+    severity: "error",
+    message: "strings stand in double quotes",
+    why: "There is one way to write a string.",
+    help: 'Write "text".',
+    example: "const form = 'linear'",
+  },
+  "syntax/comment": {
+    severity: "error",
+    message: "comments start with `//`",
+    why: "`#` and `/* */` are comments in other languages; here a comment runs from `//` to the end of its line.",
+    help: "Start each line of the comment with `//`.",
+    example: "# the width\nconst width = 64",
+  },
+  "syntax/semicolon": {
+    severity: "error",
+    message: "no `;` is needed",
+    why: "A statement ends where the next one starts.",
+    help: "Remove it.",
+    example: "const width = 64;",
+  },
+  "syntax/unterminated-string": {
+    severity: "error",
+    message: 'this string has no closing `"` on its line',
+    why: "A string ends on the line on which it starts.",
+    help: 'Close it with `"`; write a line end inside a string as `\\n`.',
+    example: 'const form = "linear',
+  },
+  "syntax/unterminated-comment": {
+    severity: "error",
+    message: "this comment is never closed, and comments start with `//`",
+    why: "`/*` has no meaning here, and without `*/` it swallows the rest of the file.",
+    help: "Start each line of the comment with `//`.",
+    example: "/* the width",
   },
   "syntax/escape": {
     severity: "error",
-    message: "`{escape}` is no escape",
-    why: 'Strings know `\\"`, `\\\\`, `\\n` and `\\t`.',
-    help: "Write `\\\\` for a backslash.",
+    message: "`{escape}` is not an escape",
+    why: 'Strings know the escapes `\\"`, `\\\\`, `\\n` and `\\t`.',
+    help: "Write a backslash as `\\\\`.",
+    example: 'const path = "a\\d"',
   },
   "syntax/number": {
     severity: "error",
-    message: "{number} is beyond what a number can hold",
-    why: "Whole numbers are exact up to 2^53, and floats reach 1.8e308.",
-    help: "Use a smaller number.",
+    message: "`{text}` is not a number",
+    why: "Numbers are decimal: `12`, `0.5`, `1e-3`.",
+    help: "Digits on both sides of the point, no underscores, no suffix; a name does not start with a digit.",
+    example: "const million = 1_000_000",
   },
-  "syntax/expected": {
+  "syntax/number-range": {
     severity: "error",
-    message: "expected {expected}, found {found}",
-    why: "The text does not follow the grammar in docs/language.md.",
-    help: "Compare with the examples in docs/language.md.",
-    example: "model M { input x f32[B, 4] }",
+    message: "`{text}` is {problem}",
+    why: "Numbers are kept as 64-bit floats: whole numbers are exact up to 2^53, and nothing is larger than about 1.8e308.",
+    help: "Use a smaller number.",
+    example: "const huge = 1e999",
+  },
+  "syntax/stray": {
+    severity: "error",
+    message: "{what} cannot stand here",
+    why: "Outside strings and comments, a file consists of ASCII names, numbers and operators.",
+    help: "Remove it; names are made of the letters A-Z and a-z, digits and `_`.",
+    example: "const größe = 64",
+  },
+  "syntax/not-an-operator": {
+    severity: "error",
+    message: "`not` cannot stand after `{operator}` without parentheses",
+    why: "`not` binds weaker than comparisons and arithmetic, so that `not a == b` is `not (a == b)`.",
+    help: "Write `(not x)`.",
+    example: "const odd = a == not b",
+  },
+  "syntax/comparison-chain": {
+    severity: "error",
+    message: "comparisons do not chain",
+    why: "`a < b < c` would compare a boolean with `c`.",
+    help: "Write `a < b and b < c`.",
+    example: "const between = 0 < x < 1",
+  },
+  "syntax/pipe-stage": {
+    severity: "error",
+    message: "a stage of a pipe is a call or a name, not {found}",
+    why: "`x |> f(a)` means `f(x, a)` and `x |> f` means `f(x)`; nothing else can take the value.",
+    help: "Put the pipe in parentheses, `(x |> f) + 1`, or name its result with `let`.",
+    example: "module f(x: f32[B, n]) {\n  return x |> silu + 1\n}",
+  },
+  "syntax/per-place": {
+    severity: "error",
+    message: "{what} takes no `per`",
+    why: "`per` follows a call or a bare stage of a pipe, and the name of a `let`, a bank, an `output` or a `penalty` of a model.",
+    help: "Remove it, or put it after the call that it is about.",
+    example: "module f(x: f32[B, n]) {\n  let y per task = x\n  return y\n}",
+  },
+  "syntax/conditional": {
+    severity: "error",
+    message: "a conditional is written `if c then a else b`",
+    why: "`?` only ends a type, for values that may be `none`.",
+    help: "Write `if condition then value else other`; both values are always there.",
+    example: "const width = wide ? 128 : 64",
+  },
+  "syntax/lambda": {
+    severity: "error",
+    message: "{problem}",
+    why: "A function value is written `(x) => expression`.",
+    help: "Write `(x) => expression`, or `(x) => { let ... return ... }`.",
+    example: "const twice = map(xs, x => 2 * x)",
+  },
+  "syntax/comprehension": {
+    severity: "error",
+    message: "a comprehension stands alone in its brackets",
+    why: "`[f(x) for x in xs]` is the whole list; further elements would be ambiguous.",
+    help: "Join lists with `++`: `[f(x) for x in xs] ++ [y]`.",
+    example: "const xs = [x for x in range(3), 4]",
+  },
+  "syntax/misplaced": {
+    severity: "error",
+    message: "`{what}` stands in {place}, not here",
+    why: "A file holds imports, constants, definitions and models; a model holds items; a definition or flow holds statements.",
+    help: "Move it to where it belongs.",
+    example: "input x: f32[B, 8]",
+  },
+  "syntax/late-import": {
+    severity: "error",
+    message: "imports stand at the top of the file",
+    why: "A reader finds what a file depends on in one place.",
+    help: "Move the import above the first definition.",
+    example: 'const width = 8\nimport { mlp } from "std/layers"',
   },
   "syntax/too-deep": {
     severity: "error",
-    message: "{what} nest more than {limit} deep",
-    why: "No spec that a person reads is nested like this; the limit keeps hostile input from exhausting memory.",
-    help: "Give parts names with `let`.",
+    message: "this is nested too deeply: more than {limit} levels",
+    why: "The depth of brackets and expressions is limited, so that no input can exhaust the memory of the compiler.",
+    help: "Name parts of the expression with `let`.",
   },
   "syntax/too-large": {
     severity: "error",
-    message: "the file has {size}, and plec reads up to {limit}",
-    why: "A spec is read by people; a file of this size was not written by one.",
-    help: "Split it by imports.",
+    message: "this file is larger than {limit} MB",
+    why: "The size of a file is limited, so that no input can exhaust the memory of the compiler.",
+    help: "Split the file and import the parts.",
+  },
+  "syntax/too-many": {
+    severity: "error",
+    message: "more than {limit} syntax errors: the rest of the file is not read",
+    why: "After so many errors the file is probably not a `.ple` file, or one early slip hides the rest.",
+    help: "Repair the first errors and check again.",
   },
 });
 
 export type SyntaxCode = keyof typeof syntaxCatalogue;
-
-/** A finding of the front end. */
-export function syntaxFinding<C extends SyntaxCode>(code: C, span: Span | null, values: Placeholders<(typeof syntaxCatalogue)[C]["message"]>, details: Details = {}): Diagnostic {
-  return makeDiagnostic(syntaxCatalogue, code, span, values, details);
-}

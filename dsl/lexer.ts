@@ -1,133 +1,241 @@
-import { createToken, type IToken, Lexer, type TokenType } from "chevrotain";
-import type { Diagnostic } from "./diagnostic.ts";
-import { syntaxFinding } from "./catalogue.ts";
+import { EOF, type IToken, Lexer, type TokenType } from "chevrotain";
+import { type SyntaxCode, syntaxCatalogue } from "./catalogue.ts";
+import { type Details, type Diagnostic, makeDiagnostic, type Placeholders } from "./diagnostic.ts";
 import type { Source, Span } from "./source.ts";
+import * as t from "./tokens.ts";
 
-/** Anything that may stand where a name is wanted: names, and words that are keywords only elsewhere. */
-export const AnyName = createToken({ name: "AnyName", pattern: Lexer.NA, label: "a name" });
-export const Identifier = createToken({ name: "Identifier", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [AnyName], label: "a name" });
-
-const softWords = [
-  ...["import", "from", "as", "const", "dim", "input", "experts", "routes", "group", "task", "transfer", "flow", "output", "penalty", "train", "model"],
-  ...["module", "expert", "gate", "tower", "loss", "param", "require", "of", "f32", "i32", "bool", "id"],
-] as const;
-const reservedWords = ["and", "or", "not", "in", "for", "if", "then", "else", "per", "true", "false", "none", "let", "return"] as const;
-
-export type SoftWord = (typeof softWords)[number];
-export type ReservedWord = (typeof reservedWords)[number];
-
-/** The words of the language that cannot be names. */
-export const reserved: readonly string[] = reservedWords;
-
-function wordToken(word: string, categories: TokenType[]): TokenType {
-  return createToken({ name: `word_${word}`, pattern: new RegExp(word), longer_alt: Identifier, categories, label: `\`${word}\`` });
-}
-
-/** Tokens of words, by word. */
-export const Word = Object.fromEntries([...softWords.map((word) => [word, wordToken(word, [AnyName])]), ...reservedWords.map((word) => [word, wordToken(word, [])])]) as Record<
-  SoftWord | ReservedWord,
-  TokenType
->;
-
-export const NumberToken = createToken({ name: "Number", pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/, label: "a number" });
-export const StringToken = createToken({ name: "String", pattern: /"(?:[^"\\\n\r]|\\[^\n\r])*"/, label: "a string" });
-export const OpenString = createToken({ name: "OpenString", pattern: /"(?:[^"\\\n\r]|\\[^\n\r])*\\?/, label: "a string" });
-
-const punctuation = {
-  PipeTo: "|>",
-  FatArrow: "=>",
-  Arrow: "->",
-  Equal: "==",
-  NotEqual: "!=",
-  LessEqual: "<=",
-  GreaterEqual: ">=",
-  Join: "++",
-  Dots: "..",
-  Assign: "=",
-  Less: "<",
-  Greater: ">",
-  Plus: "+",
-  Minus: "-",
-  Star: "*",
-  Slash: "/",
-  At: "@",
-  Power: "^",
-  Bar: "|",
-  Dot: ".",
-  Comma: ",",
-  Colon: ":",
-  Question: "?",
-  OpenBrace: "{",
-  CloseBrace: "}",
-  OpenParen: "(",
-  CloseParen: ")",
-  OpenBracket: "[",
-  CloseBracket: "]",
-} as const;
-
-export const Mark = Object.fromEntries(
-  Object.entries(punctuation).map(([name, text]) => [name, createToken({ name, pattern: text, label: `\`${text}\`` })]),
-) as Record<keyof typeof punctuation, TokenType>;
-
-const Blank = createToken({ name: "Blank", pattern: /[ \t\r\n\uFEFF]+/, group: Lexer.SKIPPED, line_breaks: true });
-const CommentToken = createToken({ name: "Comment", pattern: /\/\/[^\n\r]*/, group: "comments" });
-
-export const tokenTypes: TokenType[] = [
-  Blank,
-  CommentToken,
-  AnyName,
-  ...Object.values(Word),
-  Identifier,
-  NumberToken,
-  StringToken,
-  OpenString,
-  ...Object.values(Mark),
-];
-
-const lexer = new Lexer(tokenTypes, { positionTracking: "onlyOffset", skipValidations: true, ensureOptimizations: false });
-
-/** A `//` comment with its text, slashes included. */
+/** A comment as written, with its slashes. */
 export interface Comment {
+  readonly kind: "line" | "doc";
   readonly text: string;
   readonly span: Span;
-  /** `///`: documents what follows. */
-  readonly doc: boolean;
+  /** Whether something other than a comment stands before it on its line. */
+  readonly trailing: boolean;
 }
 
-export interface Tokens {
-  readonly tokens: IToken[];
+/** A token with what the parser needs to recover. Offsets are never NaN, not even of the end of the file. */
+export interface Lexeme extends IToken {
+  tokenType: TokenType;
+  index: number;
+  /** Exclusive end. */
+  end: number;
+  firstOnLine: boolean;
+  /** First on its line and not indented. */
+  column0: boolean;
+  /** Brackets that are open around it; an opening or closing bracket counts as outside itself. */
+  depth: number;
+}
+
+export interface LexResult {
+  /** Ends with tokens of type EOF, as many as the parser looks ahead. */
+  readonly tokens: Lexeme[];
   readonly comments: readonly Comment[];
-  readonly diagnostics: readonly Diagnostic[];
+  readonly diagnostics: Diagnostic[];
 }
 
-/** Splits a text into tokens; what is no token is reported and left out. */
-export function tokenize(source: Source): Tokens {
-  const { tokens, groups, errors } = lexer.tokenize(source.text);
-  const diagnostics = errors.map(({ offset, length }) => strayCharacters(source, { source, start: offset, end: offset + length }));
-  const kept: IToken[] = [];
-  for (const token of tokens) {
-    if (token.tokenType === OpenString) diagnostics.push(syntaxFinding("syntax/open-string", { source, start: token.startOffset, end: token.startOffset + token.image.length }, {}));
-    kept.push(token.tokenType === OpenString ? { ...token, tokenType: StringToken, tokenTypeIdx: StringToken.tokenTypeIdx as number } : token);
+const lexer = new Lexer(t.lexerTokens, { positionTracking: "onlyOffset", skipValidations: true, safeMode: false });
+
+/** Tokens of `source`, with the slips of other languages reported and read as what was meant. */
+export function lex(source: Source): LexResult {
+  const { tokens: raw, groups, errors } = lexer.tokenize(source.text);
+  const diagnostics: Diagnostic[] = [];
+  const report = <C extends SyntaxCode>(
+    code: C,
+    span: Span,
+    values: Placeholders<(typeof syntaxCatalogue)[C]["message"]>,
+    details?: Details,
+  ): void => {
+    diagnostics.push(makeDiagnostic(syntaxCatalogue, code, span, values, details));
+  };
+  const tokens: Lexeme[] = [];
+  let previousEnd = 0;
+  for (const token of raw as Lexeme[]) {
+    token.end = token.startOffset + token.image.length;
+    const kept = sortToken(token, source, report);
+    if (!kept) continue;
+    token.index = tokens.length;
+    token.firstOnLine = tokens.length === 0 || hasLineEnd(source.text, previousEnd, token.startOffset);
+    token.column0 = token.startOffset === 0 || source.text.charCodeAt(token.startOffset - 1) === 10;
+    token.depth = 0;
+    previousEnd = token.end;
+    tokens.push(token);
   }
-  const comments = (groups.comments ?? []).map((token) => ({
-    text: token.image.trimEnd(),
-    span: { source, start: token.startOffset, end: token.startOffset + token.image.trimEnd().length },
-    doc: /^\/\/\/(?!\/)/.test(token.image),
-  }));
-  return { tokens: kept, comments, diagnostics };
+  reportStray(source, errors, report);
+  for (let i = 0; i < 4; i += 1) tokens.push(endOfFile(source, tokens.length));
+  const comments = (groups.comments as IToken[]).map((token) => toComment(token, source));
+  return { tokens, comments, diagnostics };
 }
 
-const slips: readonly { readonly pattern: RegExp; readonly help: string }[] = [
-  { pattern: /^&/, help: "write `and`" },
-  { pattern: /^!/, help: "write `not`" },
-  { pattern: /^'/, help: 'strings stand in double quotes: "..."' },
-  { pattern: /^#/, help: "comments begin with `//`" },
-  { pattern: /^;/, help: "nothing ends a statement; leave it out" },
-  { pattern: /^%/, help: "there is no remainder; `floor(a / b)` divides numbers" },
-];
+type Report = <C extends SyntaxCode>(
+  code: C,
+  span: Span,
+  values: Placeholders<(typeof syntaxCatalogue)[C]["message"]>,
+  details?: Details,
+) => void;
 
-function strayCharacters(source: Source, span: Span): Diagnostic {
-  const text = source.text.slice(span.start, Math.min(span.end, span.start + 12));
-  const found = /^[\x20-\x7e]+$/.test(text) ? `\`${text}\`` : `the character U+${(text.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
-  return syntaxFinding("syntax/stray", span, { found }, { help: slips.find(({ pattern }) => pattern.test(text))?.help ?? null });
+/** Gives a token its final type; false drops it. */
+function sortToken(token: Lexeme, source: Source, report: Report): boolean {
+  const type = token.tokenType;
+  const retype = (next: TokenType): void => {
+    token.tokenType = next;
+    token.tokenTypeIdx = next.tokenTypeIdx as number;
+  };
+  if (type === t.Word) {
+    const keyword = t.keywords.get(token.image);
+    if (keyword !== undefined) retype(keyword);
+    return true;
+  }
+  if (type === t.NumberToken) {
+    checkRange(token, source, report);
+    return true;
+  }
+  const span = { source, start: token.startOffset, end: token.end };
+  if (type === t.StringToken) {
+    checkEscapes(token, source, report);
+    return true;
+  }
+  const intended = t.meant.get(type);
+  if (intended !== undefined) {
+    const text = spaced(intended.text, source.text, token);
+    const fix = { title: `Replace by \`${intended.text}\``, edits: [{ span, text }], safe: true };
+    report("syntax/operator", span, { found: token.image, meant: intended.text }, { fixes: [fix] });
+    retype(intended.type);
+    return true;
+  }
+  switch (type) {
+    case t.UnterminatedString:
+      report("syntax/unterminated-string", span, {});
+      retype(t.StringToken);
+      return true;
+    case t.SingleQuoted: {
+      const text = `"${token.image.slice(1, -1).replaceAll('"', '\\"').replaceAll("\\'", "'")}"`;
+      report(
+        "syntax/quotes",
+        span,
+        {},
+        { help: `write ${text}`, fixes: [{ title: "Use double quotes", edits: [{ span, text }], safe: true }] },
+      );
+      retype(t.StringToken);
+      return true;
+    }
+    case t.BadNumber:
+    case t.LeadingDotNumber: {
+      const help = type === t.LeadingDotNumber ? `write 0${token.image}` : null;
+      report("syntax/number", span, { text: shorten(token.image) }, { help });
+      retype(t.NumberToken);
+      return true;
+    }
+    case t.BlockComment:
+      if (token.image.length >= 4 && token.image.endsWith("*/")) report("syntax/comment", span, {}, { help: "start each line with `//`" });
+      else report("syntax/unterminated-comment", { ...span, end: span.start + 2 }, {});
+      return false;
+    case t.HashComment: {
+      const edits = [{ span: { ...span, end: span.start + 1 }, text: "//" }];
+      report("syntax/comment", { ...span, end: span.start + 1 }, {}, { fixes: [{ title: "Write `//`", edits, safe: true }] });
+      return false;
+    }
+    case t.Semicolon:
+      report("syntax/semicolon", span, {}, { fixes: [{ title: "Remove `;`", edits: [{ span, text: "" }], safe: true }] });
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** `a&&b` needs spaces around the word that replaces the sign. */
+function spaced(word: string, text: string, token: Lexeme): string {
+  if (word === "^") return word;
+  const before = /\w/.test(text[token.startOffset - 1] ?? "") ? " " : "";
+  const after = /\s/.test(text[token.end] ?? " ") ? "" : " ";
+  return `${before}${word}${after}`;
+}
+
+function checkRange(token: Lexeme, source: Source, report: Report): void {
+  const value = Number(token.image);
+  const span = { source, start: token.startOffset, end: token.end };
+  if (!Number.isFinite(value)) report("syntax/number-range", span, { text: shorten(token.image), problem: "too large for a number" });
+  else if (/^\d+$/.test(token.image) && !Number.isSafeInteger(value))
+    report("syntax/number-range", span, { text: shorten(token.image), problem: "beyond 2^53 - 1, where whole numbers stop being exact" });
+}
+
+function checkEscapes(token: Lexeme, source: Source, report: Report): void {
+  if (!token.image.includes("\\")) return;
+  for (const match of token.image.matchAll(/\\([\s\S])/gu)) {
+    if ('"\\nt'.includes(match[1] as string)) continue;
+    const start = token.startOffset + match.index;
+    report("syntax/escape", { source, start, end: start + match[0].length }, { escape: printable(match[0]) });
+  }
+}
+
+/** The text that a string literal stands for; unknown escapes stay as they are. */
+export function unescapeString(image: string): string {
+  const closed = image.length > 1 && image.endsWith(image[0] as string) && trailingBackslashes(image.slice(0, -1)) % 2 === 0;
+  const body = closed ? image.slice(1, -1) : image.slice(1);
+  if (!body.includes("\\")) return body;
+  return body.replace(/\\(["\\nt])/g, (_, letter: string) => (letter === "n" ? "\n" : letter === "t" ? "\t" : letter));
+}
+
+function trailingBackslashes(text: string): number {
+  let count = 0;
+  while (text[text.length - 1 - count] === "\\") count += 1;
+  return count;
+}
+
+/** Characters that start no token, adjacent runs of them as one finding. */
+function reportStray(source: Source, errors: readonly { readonly offset: number; readonly length: number }[], report: Report): void {
+  for (let i = 0; i < errors.length; ) {
+    const start = (errors[i] as { offset: number }).offset;
+    let end = start;
+    for (; i < errors.length; i += 1) {
+      const next = errors[i] as { offset: number; length: number };
+      if (next.offset > start && /[^ \t]/.test(source.text.slice(end, next.offset))) break;
+      end = next.offset + next.length;
+    }
+    const text = source.text.slice(start, end);
+    const quote = text.startsWith("'") ? 'strings stand in double quotes: `"..."`' : null;
+    report("syntax/stray", { source, start, end }, { what: `\`${printable(shorten(text))}\`` }, { help: quote });
+  }
+}
+
+const hasLineEnd = (text: string, from: number, to: number): boolean => {
+  for (let i = from; i < to; i += 1) if (text.charCodeAt(i) === 10) return true;
+  return false;
+};
+
+/** Control and invisible characters and lone surrogates as escapes, so that a message can be printed anywhere. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+export function shorten(text: string, limit = 24): string {
+  return text.length <= limit
+    ? text
+    : `${Array.from(text.slice(0, 2 * limit))
+        .slice(0, limit)
+        .join("")}...`;
+}
+
+function endOfFile(source: Source, index: number): Lexeme {
+  const offset = source.text.length;
+  return {
+    image: "",
+    tokenType: EOF,
+    tokenTypeIdx: EOF.tokenTypeIdx as number,
+    startOffset: offset,
+    endOffset: offset,
+    index,
+    end: offset,
+    firstOnLine: true,
+    column0: true,
+    depth: 0,
+  };
+}
+
+function toComment(token: IToken, source: Source): Comment {
+  const start = token.startOffset;
+  const text = token.image.trimEnd();
+  const lineStart = source.text.lastIndexOf("\n", start - 1) + 1;
+  const trailing = start > 0 && /[^\s\uFEFF]/.test(source.text.slice(lineStart, start));
+  const kind = /^\/\/\/(?!\/)/.test(text) && !trailing ? "doc" : "line";
+  return { kind, text, span: { source, start, end: start + text.length }, trailing };
 }

@@ -1,138 +1,533 @@
-import { EOF, type IRecognitionException, type IToken, tokenMatcher } from "chevrotain";
-import type { File } from "./ast.ts";
-import { syntaxFinding } from "./syntax-catalogue.ts";
-import type { Diagnostic } from "./diagnostic.ts";
-import { PleParser } from "./grammar.ts";
-import { AnyName, type Comment, Mark, NumberToken, reserved, StringToken, tokenize, Word } from "./words.ts";
-import type { Source, Span } from "./source.ts";
-import { describeToken } from "./syntax-errors.ts";
+import type { IToken, TokenType } from "chevrotain";
+import type * as ast from "./ast.ts";
+import { syntaxCatalogue } from "./catalogue.ts";
+import { type Diagnostic, makeDiagnostic } from "./diagnostic.ts";
+import { ExpressionParser } from "./expression-parser.ts";
+import { type Comment, type Lexeme, lex } from "./lexer.ts";
+import { nestingLimit } from "./recovering-parser.ts";
+import { measureDepth } from "./recovery.ts";
+import type { Source } from "./source.ts";
+import * as t from "./tokens.ts";
+import { firstDeeperThan } from "./visit.ts";
 
-export interface ParsedFile {
-  /** Partial where the text is broken. */
-  readonly file: File;
-  /** In source order, doc comments included. */
+export interface ParseResult {
+  /** Partial where there are errors: parts that could not be read are left out, missing expressions are references to the empty name. */
+  readonly file: ast.File;
   readonly comments: readonly Comment[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Bounds that keep hostile text from exhausting time or memory. */
-export const limits = { bytes: 4 * 1024 * 1024, brackets: 200, chain: 1_000, findings: 100 } as const;
+const megabytes = 4;
+const treeDepthLimit = 640;
 
-let parser: PleParser | null = null;
+let parser: PleParser | undefined;
 
-/** Parses a text. Mistakes are reported and skipped, so that five mistakes are five findings. */
-export function parse(source: Source): ParsedFile {
-  const empty: File = { kind: "File", imports: [], items: [], span: { source, start: 0, end: source.text.length } };
-  if (source.text.length > limits.bytes) {
-    const values = { size: `${Math.ceil(source.text.length / 2 ** 20)} MB`, limit: `${limits.bytes / 2 ** 20} MB` };
-    return { file: empty, comments: [], diagnostics: [syntaxFinding("syntax/too-large", { source, start: 0, end: 0 }, values)] };
+/** Reads a source text. Never throws; after a mistake it goes on with the next statement, item or definition. */
+export function parse(source: Source): ParseResult {
+  const empty: ast.File = { kind: "File", imports: [], items: [], span: { source, start: 0, end: source.text.length } };
+  if (source.text.length > megabytes * 2 ** 20) {
+    const tooLarge = makeDiagnostic(syntaxCatalogue, "syntax/too-large", { source, start: 0, end: 0 }, { limit: megabytes });
+    return { file: empty, comments: [], diagnostics: [tooLarge] };
   }
-  const { tokens, comments, diagnostics } = tokenize(source);
-  const deep = findDeepNesting(tokens, source);
-  if (deep !== null) return { file: empty, comments, diagnostics: [...diagnostics, deep] };
-  // One instance serves all files: building the grammar's tables costs more than parsing.
-  parser ??= new PleParser();
-  parser.input = tokens;
-  parser.source = source;
-  parser.docs = attachDocs(comments, tokens, source);
-  const file = parser.file() ?? empty;
-  const mistakes = parser.errors.map((error) => toDiagnostic(error, tokens, source));
-  const found = [...diagnostics, ...checkLiterals(tokens, source), ...mistakes].sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
-  return { file, comments, diagnostics: found.slice(0, limits.findings) };
+  const { tokens, comments, diagnostics: lexical } = lex(source);
+  const deep = measureDepth(tokens, nestingLimit);
+  if (deep !== null) return { file: empty, comments, diagnostics: [tooDeep(source, deep.startOffset)] };
+  parser ??= new PleParser({ skipValidations: true });
+  const { file, diagnostics } = parser.parseFile(source, tokens, comments);
+  const deepNode = file.items.map((item) => firstDeeperThan(item, treeDepthLimit)).find((node) => node !== null);
+  if (deepNode !== undefined) return { file: empty, comments, diagnostics: [tooDeep(source, deepNode.span.start)] };
+  return { file, comments, diagnostics: merge(lexical, diagnostics) };
 }
 
-function spanOf(token: IToken, source: Source): Span {
-  return { source, start: token.startOffset, end: token.startOffset + token.image.length };
+function tooDeep(source: Source, start: number): Diagnostic {
+  return makeDiagnostic(syntaxCatalogue, "syntax/too-deep", { source, start, end: start + 1 }, { limit: nestingLimit });
 }
 
-// ── depth ───────────────────────────────────────────────────────────────────
+/** Both in source order; of two findings at one place the lexer's says more. */
+function merge(lexical: readonly Diagnostic[], syntactic: readonly Diagnostic[]): readonly Diagnostic[] {
+  if (lexical.length === 0) return syntactic;
+  const start = (diagnostic: Diagnostic): number => diagnostic.span?.start ?? 0;
+  const places = new Set(lexical.map(start));
+  const rest = syntactic.filter((diagnostic) => !places.has(start(diagnostic)));
+  return [...lexical, ...rest].sort((a, b) => start(a) - start(b)).slice(0, 200);
+}
 
-const opening = [Mark.OpenBrace, Mark.OpenParen, Mark.OpenBracket];
-const closing = [Mark.CloseBrace, Mark.CloseParen, Mark.CloseBracket];
-const chaining = [Word.else, Word.not, Mark.FatArrow, Mark.Minus, Mark.Plus, Mark.Star, Mark.Slash, Mark.At, Mark.Join, Mark.Power, Mark.Dot, Word.and, Word.or];
-const resetting = [Word.let, Word.return, Word.param, Mark.Assign, Mark.Comma];
+const roleOf: ReadonlyMap<TokenType, ast.Role> = new Map([
+  [t.ModuleToken, "module"],
+  [t.ExpertToken, "expert"],
+  [t.GateToken, "gate"],
+  [t.TowerToken, "tower"],
+  [t.LossToken, "loss"],
+]);
 
-/** Nesting and operator chains beyond the limits, found before anything recursive runs. */
-function findDeepNesting(tokens: readonly IToken[], source: Source): Diagnostic | null {
-  let depth = 0;
-  let chain = 0;
-  for (const token of tokens) {
-    const { tokenType } = token;
-    if (opening.includes(tokenType)) depth += 1;
-    else if (closing.includes(tokenType)) depth = Math.max(0, depth - 1);
-    if (chaining.includes(tokenType) || opening.includes(tokenType)) chain += 1;
-    else if (resetting.includes(tokenType)) chain = 0;
-    if (depth > limits.brackets) return syntaxFinding("syntax/too-deep", spanOf(token, source), { what: "brackets", limit: limits.brackets });
-    if (chain > limits.chain) return syntaxFinding("syntax/too-deep", spanOf(token, source), { what: "the parts of this expression", limit: limits.chain });
+/** The grammar of files, definitions and models; section 2 of `docs/language.md`, rule by rule. */
+export class PleParser extends ExpressionParser {
+  #imports: ast.Import[] = [];
+  #items: ast.TopLevel[] = [];
+  /** Statements of a block take no `per`; items of a model do. */
+  #inBlock = 0;
+
+  constructor(options: { readonly skipValidations: boolean }) {
+    super(options);
+    this.performSelfAnalysis();
   }
-  return null;
-}
 
-// ── comments ────────────────────────────────────────────────────────────────
-
-/** The text of the `///` lines directly in front of a token, by the token's offset. */
-function attachDocs(comments: readonly Comment[], tokens: readonly IToken[], source: Source): ReadonlyMap<number, string> {
-  const docs = new Map<number, string[]>();
-  let at = 0;
-  for (const comment of comments) {
-    if (!comment.doc) continue;
-    while (at < tokens.length && (tokens[at] as IToken).startOffset < comment.span.end) at += 1;
-    const next = tokens[at];
-    const before = tokens[at - 1];
-    // A doc comment stands on lines of its own.
-    if (next === undefined || (before !== undefined && !source.text.slice(before.startOffset, comment.span.start).includes("\n"))) continue;
-    const lines = docs.get(next.startOffset);
-    const line = comment.text.replace(/^\/\/\/ ?/, "");
-    if (lines === undefined) docs.set(next.startOffset, [line]);
-    else lines.push(line);
+  parseFile(
+    source: Source,
+    tokens: Lexeme[],
+    comments: readonly Comment[],
+  ): { readonly file: ast.File; readonly diagnostics: readonly Diagnostic[] } {
+    this.start(source, tokens, comments);
+    this.#imports = [];
+    this.#items = [];
+    this.#inBlock = 0;
+    const toFile = (): ast.File => ({
+      kind: "File",
+      imports: this.#imports,
+      items: this.#items,
+      span: { source, start: 0, end: source.text.length },
+    });
+    const { result, diagnostics } = this.finish(() => {
+      this.file();
+      return toFile();
+    }, toFile);
+    return { file: result, diagnostics };
   }
-  return new Map([...docs].map(([offset, lines]) => [offset, lines.join("\n")]));
-}
 
-// ── findings ────────────────────────────────────────────────────────────────
+  // ── files and definitions ─────────────────────────────────────────────────
 
-function checkLiterals(tokens: readonly IToken[], source: Source): readonly Diagnostic[] {
-  const found: Diagnostic[] = [];
-  for (const token of tokens) {
-    if (token.tokenType === NumberToken) {
-      const value = Number(token.image);
-      const inexact = /^\d+$/.test(token.image) && !Number.isSafeInteger(value);
-      if (!Number.isFinite(value) || inexact) found.push(syntaxFinding("syntax/number", spanOf(token, source), { number: token.image.slice(0, 40) }));
-    } else if (token.tokenType === StringToken) {
-      for (const match of token.image.matchAll(/\\(.)/g)) {
-        if ('nt"\\'.includes(match[1] as string)) continue;
-        const start = token.startOffset + match.index;
-        found.push(syntaxFinding("syntax/escape", { source, start, end: start + 2 }, { escape: match[0] }));
-      }
+  private file = this.RULE("file", () => {
+    do this.MANY(() => this.attempt(() => this.SUBRULE(this.topLevel), nothing));
+    while (this.skipJunk());
+  });
+
+  private topLevel = this.RULE("topLevel", () => {
+    this.OR({
+      ERR_MSG: "a definition, a constant or a model",
+      DEF: [
+        {
+          ALT: () => {
+            const node = this.SUBRULE(this.import);
+            this.ACTION(() => {
+              this.#imports.push(node);
+              if (this.#items.length > 0) this.report("syntax/late-import", node.span, {});
+            });
+          },
+        },
+        { ALT: () => this.#items.push(this.SUBRULE(this.const)) },
+        { ALT: () => this.#items.push(this.SUBRULE(this.definition)) },
+        { ALT: () => this.#items.push(this.SUBRULE(this.model)) },
+      ],
+    });
+  });
+
+  private import = this.RULE("import", (): ast.Import => {
+    const start = this.CONSUME(t.ImportToken);
+    const open = this.CONSUME(t.LCurly, { ERR_MSG: "`{` and the names to import" }) as Lexeme;
+    const names = this.names(t.RCurly, () => this.SUBRULE(this.importName));
+    this.expectClosing(t.RCurly, open, "`,` or `}` after an imported name");
+    this.CONSUME(t.RCurly);
+    this.CONSUME(t.From, { ERR_MSG: "`from` and the path of a file" });
+    const path = this.string(this.CONSUME(t.StringToken, { ERR_MSG: "the path of a file as a string" }));
+    return { kind: "Import", names, path, span: this.spanFrom(start) };
+  });
+
+  private importName = this.RULE("importName", (): ast.ImportName => {
+    const start = this.CONSUME(t.Name, { ERR_MSG: "a name to import" });
+    const name = this.nameOf(start);
+    let alias: ast.Name | null = null;
+    this.OPTION(() => {
+      this.CONSUME(t.As);
+      alias = this.nameOf(this.CONSUME2(t.Name, { ERR_MSG: "a name after `as`" }));
+    });
+    return { kind: "ImportName", name, alias, span: this.spanFrom(start) };
+  });
+
+  private const = this.RULE("const", (): ast.Const => {
+    const start = this.CONSUME(t.ConstToken);
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `const`" }));
+    this.CONSUME(t.Equals, { ERR_MSG: "`=` after the name of a constant" });
+    const value = this.value(() => this.SUBRULE(this.expr));
+    return { kind: "Const", doc: this.docAt(start), name, value, span: this.spanFrom(start) };
+  });
+
+  private definition = this.RULE("definition", (): ast.Definition => {
+    const start = this.SUBRULE(this.role);
+    const role = roleOf.get(start.tokenType) ?? "module";
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "the name of the definition" }));
+    const open = this.CONSUME(t.LParen, { ERR_MSG: "`(` and the parameters" }) as Lexeme;
+    const parameters = this.names(t.RParen, () => this.SUBRULE(this.parameter));
+    this.expectClosing(t.RParen, open, "`,` or `)` after a parameter");
+    this.CONSUME(t.RParen);
+    let result: ast.Type | null = null;
+    this.OPTION(() => {
+      this.CONSUME(t.Arrow);
+      result = this.SUBRULE(this.type);
+    });
+    const fits: ast.Name[] = [];
+    this.OPTION2(() => {
+      this.CONSUME(t.For);
+      fits.push(this.nameOf(this.CONSUME2(t.Name, { ERR_MSG: "a task kind after `for`" })));
+      this.MANY(() => {
+        this.CONSUME(t.Bar);
+        fits.push(this.nameOf(this.CONSUME3(t.Name, { ERR_MSG: "a task kind after `|`" })));
+      });
+    });
+    const body = this.SUBRULE(this.block, { ARGS: [`the body of \`${name.text}\``] });
+    return { kind: "Definition", doc: this.docAt(start), role, name, parameters, result, fits, body, span: this.spanFrom(start) };
+  });
+
+  private role = this.RULE(
+    "role",
+    (): IToken =>
+      this.OR([
+        { ALT: () => this.CONSUME(t.ModuleToken) },
+        { ALT: () => this.CONSUME(t.ExpertToken) },
+        { ALT: () => this.CONSUME(t.GateToken) },
+        { ALT: () => this.CONSUME(t.TowerToken) },
+        { ALT: () => this.CONSUME(t.LossToken) },
+      ]),
+  );
+
+  private parameter = this.RULE("parameter", (): ast.Parameter => {
+    const start = this.CONSUME(t.Name, { ERR_MSG: "the name of a parameter" });
+    this.CONSUME(t.Colon, { ERR_MSG: "`:` and the type of the parameter" });
+    const type = this.SUBRULE(this.type);
+    let defaultValue: ast.Expr | null = null;
+    this.OPTION(() => {
+      this.CONSUME(t.Equals);
+      defaultValue = this.SUBRULE(this.expr);
+    });
+    return { kind: "Parameter", name: this.nameOf(start), type, defaultValue, span: this.spanFrom(start) };
+  });
+
+  // ── statements ────────────────────────────────────────────────────────────
+
+  protected override block = this.RULE("block", (owner?: string): ast.Block => {
+    const start = this.LA(1);
+    const statements: ast.Statement[] = [];
+    this.#inBlock += 1;
+    try {
+      this.container("block", owner ?? "a block", () => {
+        this.MANY({
+          GATE: () => this.inside(),
+          DEF: () => {
+            const statement = this.attempt(() => this.SUBRULE(this.statement), nothing);
+            if (statement !== null) statements.push(statement);
+          },
+        });
+      });
+    } finally {
+      this.#inBlock -= 1;
     }
+    return { kind: "Block", statements, span: this.spanFrom(start) };
+  });
+
+  private statement = this.RULE(
+    "statement",
+    (): ast.Statement =>
+      this.OR({
+        ERR_MSG: "a statement",
+        DEF: [
+          { ALT: (): ast.Statement => this.SUBRULE(this.let) },
+          { ALT: () => this.SUBRULE(this.param) },
+          { ALT: () => this.SUBRULE(this.output) },
+          { ALT: () => this.SUBRULE(this.penalty) },
+          { ALT: () => this.SUBRULE(this.require) },
+          { ALT: () => this.SUBRULE(this.return) },
+        ],
+      }),
+  );
+
+  private let = this.RULE("let", (): ast.Let => {
+    const start = this.CONSUME(t.LetToken);
+    const names = [this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `let`" }))];
+    this.MANY(() => {
+      this.CONSUME(t.Comma);
+      names.push(this.nameOf(this.CONSUME2(t.Name, { ERR_MSG: "another name after `,`" })));
+    });
+    const per = this.modelPer("a `let` in a definition or a flow", () => this.OPTION(() => this.SUBRULE(this.per)));
+    const type =
+      this.OPTION2(() =>
+        this.claim(
+          () => this.CONSUME(t.Colon),
+          () => this.SUBRULE(this.type),
+        ),
+      ) ?? null;
+    this.CONSUME(t.Equals, { ERR_MSG: "`=` after the name of a `let`" });
+    const value = this.value(() => this.SUBRULE(this.expr));
+    return { kind: "Let", doc: this.docAt(start), names, per, type, value, span: this.spanFrom(start) };
+  });
+
+  private param = this.RULE("param", (): ast.Param => {
+    const start = this.CONSUME(t.ParamToken);
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `param`" }));
+    this.CONSUME(t.Colon, { ERR_MSG: "`:` and the type of the parameter" });
+    const type = this.SUBRULE(this.type);
+    this.CONSUME(t.Equals, { ERR_MSG: "`=` and an initialiser" });
+    const initial = this.value(() => this.SUBRULE(this.expr));
+    const tags = this.OPTION(() => this.SUBRULE(this.record)) ?? null;
+    return { kind: "Param", doc: this.docAt(start), name, type, initial, tags, span: this.spanFrom(start) };
+  });
+
+  private output = this.RULE("output", (): ast.Output => {
+    const start = this.CONSUME(t.OutputToken);
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `output`" }));
+    const per = this.modelPer("an `output` of a definition or a flow", () => this.OPTION(() => this.SUBRULE(this.per)));
+    const type =
+      this.OPTION2(() =>
+        this.claim(
+          () => this.CONSUME(t.Colon),
+          () => this.SUBRULE(this.type),
+        ),
+      ) ?? null;
+    this.CONSUME(t.Equals, { ERR_MSG: "`=` after the name of an `output`" });
+    const value = this.value(() => this.SUBRULE(this.expr));
+    return { kind: "Output", doc: this.docAt(start), name, per, type, value, span: this.spanFrom(start) };
+  });
+
+  private penalty = this.RULE("penalty", (): ast.Penalty => {
+    const start = this.CONSUME(t.PenaltyToken);
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `penalty`" }));
+    const per = this.modelPer("a `penalty` of a definition or a flow", () => this.OPTION(() => this.SUBRULE(this.per)));
+    this.CONSUME(t.Equals, { ERR_MSG: "`=` after the name of a `penalty`" });
+    const value = this.value(() => this.SUBRULE(this.expr));
+    return { kind: "Penalty", doc: this.docAt(start), name, per, value, span: this.spanFrom(start) };
+  });
+
+  private require = this.RULE("require", (): ast.Require => {
+    const start = this.CONSUME(t.RequireToken);
+    const condition = this.SUBRULE(this.expr);
+    this.CONSUME(t.Comma, { ERR_MSG: "`,` and a message after the condition of a `require`" });
+    const message = this.string(this.CONSUME(t.StringToken, { ERR_MSG: "the message of the `require` as a string" }));
+    return { kind: "Require", condition, message, span: this.spanFrom(start) };
+  });
+
+  private return = this.RULE("return", (): ast.Return => {
+    const start = this.CONSUME(t.ReturnToken);
+    const value = this.value(() => this.SUBRULE(this.expr));
+    return { kind: "Return", value, span: this.spanFrom(start) };
+  });
+
+  // ── models ────────────────────────────────────────────────────────────────
+
+  private model = this.RULE("model", (): ast.Model => {
+    const start = this.CONSUME(t.ModelToken);
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `model`" }));
+    const items: ast.Item[] = [];
+    this.container("model", `the model \`${name.text}\``, () => {
+      this.MANY({
+        GATE: () => this.inside(),
+        DEF: () => {
+          const item = this.attempt(() => this.SUBRULE(this.item), nothing);
+          if (item !== null) items.push(item);
+        },
+      });
+    });
+    return { kind: "Model", doc: this.docAt(start), name, items, span: this.spanFrom(start) };
+  });
+
+  private item = this.RULE(
+    "item",
+    (): ast.Item =>
+      this.OR({
+        ERR_MSG: "an item of the model",
+        DEF: [
+          { ALT: (): ast.Item => this.SUBRULE(this.const) },
+          { ALT: () => this.SUBRULE(this.dimDeclaration) },
+          { ALT: () => this.SUBRULE(this.inputItem) },
+          { ALT: () => this.SUBRULE(this.let) },
+          { ALT: () => this.SUBRULE(this.param) },
+          { ALT: () => this.SUBRULE(this.bank) },
+          { ALT: () => this.SUBRULE(this.group) },
+          { ALT: () => this.SUBRULE(this.task) },
+          { ALT: () => this.SUBRULE(this.transfer) },
+          { ALT: () => this.SUBRULE(this.flow) },
+          { ALT: () => this.SUBRULE(this.output) },
+          { ALT: () => this.SUBRULE(this.penalty) },
+          { ALT: () => this.SUBRULE(this.train) },
+        ],
+      }),
+  );
+
+  private dimDeclaration = this.RULE("dimDeclaration", (): ast.DimDeclaration => {
+    const start = this.CONSUME(t.DimToken);
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `dim`" }));
+    return { kind: "DimDeclaration", doc: this.docAt(start), name, span: this.spanFrom(start) };
+  });
+
+  private inputItem = this.RULE("inputItem", (): ast.Input => {
+    const start = this.CONSUME(t.InputToken);
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `input`" }));
+    this.CONSUME(t.Colon, { ERR_MSG: "`:` and the type of the input" });
+    const type = this.SUBRULE(this.type);
+    let defaultValue: ast.Expr | null = null;
+    this.OPTION(() => {
+      this.CONSUME(t.Equals);
+      defaultValue = this.value(() => this.SUBRULE(this.expr));
+    });
+    const slices = this.OPTION2(() => this.SUBRULE(this.slices)) ?? [];
+    return { kind: "Input", doc: this.docAt(start), name, type, defaultValue, slices, span: this.spanFrom(start) };
+  });
+
+  private slices = this.RULE("slices", (): readonly ast.Slice[] => {
+    const open = this.CONSUME(t.LCurly) as Lexeme;
+    const slices = this.names(t.RCurly, () => this.SUBRULE(this.slice));
+    this.expectClosing(t.RCurly, open, "`,` or `}` after a slice");
+    this.CONSUME(t.RCurly);
+    return slices;
+  });
+
+  private slice = this.RULE("slice", (): ast.Slice => {
+    const start = this.CONSUME(t.Name, { ERR_MSG: "the name of a slice" });
+    const name = this.nameOf(start);
+    this.colon(
+      "a slice",
+      name,
+      "`:` and the width of the slice",
+      () => this.CONSUME(t.Colon),
+      () => this.CONSUME(t.Equals),
+    );
+    const width = this.SUBRULE(this.expr);
+    const slices = this.OPTION(() => this.SUBRULE(this.slices)) ?? [];
+    return { kind: "Slice", doc: this.docAt(start), name, width, slices, span: this.spanFrom(start) };
+  });
+
+  private bank = this.RULE("bank", (): ast.Bank => {
+    const start = this.OR([{ ALT: () => this.CONSUME(t.ExpertsToken) }, { ALT: () => this.CONSUME(t.RoutesToken) }]);
+    const role = start.tokenType === t.RoutesToken ? "routes" : "experts";
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: `a name after \`${start.image}\`` }));
+    const per = this.OPTION(() => this.SUBRULE(this.per)) ?? null;
+    const entries: ast.Entry[] = [];
+    this.container("bank", `the bank \`${name.text}\``, () => {
+      this.MANY({
+        GATE: () => this.inside(),
+        DEF: () => {
+          const entry = this.attempt(() => this.SUBRULE(this.entry), nothing);
+          if (entry !== null) entries.push(entry);
+        },
+      });
+    });
+    return { kind: "Bank", doc: this.docAt(start), role, name, per, entries, span: this.spanFrom(start) };
+  });
+
+  private entry = this.RULE("entry", (): ast.Entry => {
+    const start = this.CONSUME(t.Name, { ERR_MSG: "the name of an entry" });
+    let count: ast.Expr | null = null;
+    this.OPTION(() => {
+      this.CONSUME(t.LSquare);
+      count = this.SUBRULE(this.expr);
+      this.CONSUME(t.RSquare, { ERR_MSG: "`]` after the number of instances" });
+    });
+    const type =
+      this.OPTION2(() =>
+        this.claim(
+          () => this.CONSUME(t.Colon),
+          () => this.SUBRULE(this.type),
+        ),
+      ) ?? null;
+    this.CONSUME(t.Equals, { ERR_MSG: "`=` after the name of an entry" });
+    const value = this.value(() => this.SUBRULE2(this.expr));
+    return { kind: "Entry", doc: this.docAt(start), name: this.nameOf(start), count, type, value, span: this.spanFrom(start) };
+  });
+
+  private group = this.RULE("group", (): ast.Group => {
+    const start = this.CONSUME(t.GroupToken);
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `group`" }));
+    const settings = this.OPTION(() => this.SUBRULE(this.record)) ?? null;
+    return { kind: "Group", doc: this.docAt(start), name, settings, span: this.spanFrom(start) };
+  });
+
+  private task = this.RULE("task", (): ast.Task => {
+    const start = this.CONSUME(t.TaskToken);
+    const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `task`" }));
+    let group: ast.Name | null = null;
+    this.OPTION(() => {
+      this.CONSUME(t.In);
+      group = this.nameOf(this.CONSUME2(t.Name, { ERR_MSG: "the name of a group after `in`" }));
+    });
+    this.CONSUME(t.Colon, { ERR_MSG: "`:` and the kind of the task" });
+    const taskKind = this.nameOf(this.CONSUME3(t.Name, { ERR_MSG: "the kind of the task" }));
+    let width: ast.Expr | null = null;
+    this.OPTION2(() => {
+      const open = this.CONSUME(t.LParen) as Lexeme;
+      width = this.SUBRULE(this.expr);
+      this.expectClosing(t.RParen, open, "`)` after the width of the task");
+      this.CONSUME(t.RParen);
+    });
+    const settings = this.OPTION3(() => this.SUBRULE(this.record)) ?? null;
+    return { kind: "Task", doc: this.docAt(start), name, group, taskKind, width, settings, span: this.spanFrom(start) };
+  });
+
+  private transfer = this.RULE("transfer", (): ast.Transfer => {
+    const start = this.CONSUME(t.TransferToken);
+    const from = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "the task from which the transfer goes" }));
+    this.CONSUME(t.Arrow, { ERR_MSG: "`->` between the tasks of a transfer" });
+    const to = this.nameOf(this.CONSUME2(t.Name, { ERR_MSG: "the task to which the transfer goes" }));
+    this.CONSUME(t.Equals, { ERR_MSG: "`=` and the module of the transfer" });
+    const value = this.value(() => this.SUBRULE(this.expr));
+    return { kind: "Transfer", doc: this.docAt(start), from, to, value, span: this.spanFrom(start) };
+  });
+
+  private flow = this.RULE("flow", (): ast.Flow => {
+    const start = this.CONSUME(t.FlowToken);
+    let per: ast.Per | null = null;
+    let task: ast.Name | null = null;
+    this.OR({
+      ERR_MSG: "`per task`, or the name of a task",
+      DEF: [
+        {
+          ALT: () => {
+            per = this.SUBRULE(this.per);
+          },
+        },
+        {
+          ALT: () => {
+            task = this.nameOf(this.CONSUME(t.Name));
+          },
+        },
+      ],
+    });
+    const body = this.SUBRULE(this.block, { ARGS: ["the flow"] });
+    return { kind: "Flow", doc: this.docAt(start), per, task, body, span: this.spanFrom(start) };
+  });
+
+  private train = this.RULE("train", (): ast.Train => {
+    const start = this.CONSUME(t.TrainToken);
+    const settings = this.SUBRULE(this.record);
+    return { kind: "Train", doc: this.docAt(start), settings, span: this.spanFrom(start) };
+  });
+
+  // ── shared shapes ─────────────────────────────────────────────────────────
+
+  /** A comma-separated list; one list of names for each rule. */
+  private names<T>(closing: TokenType, element: () => T): readonly T[] {
+    const nodes: T[] = [];
+    let more = true;
+    this.MANY8({
+      GATE: () => more,
+      DEF: () => {
+        nodes.push(element());
+        const comma = this.OPTION8(() => this.CONSUME(t.Comma));
+        more = this.another(comma !== undefined, closing);
+      },
+    });
+    return nodes;
   }
-  return found;
+
+  private claim(colon: () => IToken, type: () => ast.Type): ast.Type {
+    colon();
+    return type();
+  }
+
+  /** `per` of a declaration, which only models have. */
+  private modelPer(what: string, parse: () => ast.Per | undefined): ast.Per | null {
+    const per = parse();
+    if (per === undefined) return null;
+    if (this.RECORDING_PHASE || this.#inBlock === 0) return per;
+    this.report("syntax/per-place", per.span, { what });
+    return null;
+  }
 }
 
-function toDiagnostic(error: IRecognitionException, tokens: readonly IToken[], source: Source): Diagnostic {
-  const atEnd = error.token.tokenType === EOF;
-  const last = tokens.at(-1);
-  const end = last === undefined ? 0 : last.startOffset + last.image.length;
-  const span = atEnd ? { source, start: end, end } : spanOf(error.token, source);
-  const previous = atEnd ? last : tokens[tokens.indexOf(error.token) - 1];
-  const next = tokens[tokens.indexOf(error.token) + 1];
-  const values = { expected: error.message, found: describeToken(error.token, atEnd) };
-  return syntaxFinding("syntax/expected", span, values, { help: helpFor(error, previous, next) });
-}
-
-/** Names the slip that a mistake looks like. */
-function helpFor(error: IRecognitionException, previous: IToken | undefined, next: IToken | undefined): string | null {
-  const { token, message } = error;
-  if (reserved.includes(token.image) && message.includes("a name")) return `\`${token.image}\` is a word of the language; choose another name`;
-  if (token.tokenType === Mark.Assign && message === "`:`") return "settings and arguments are written `name: value`";
-  if (token.tokenType === Mark.Colon && message === "`=`") return "a value follows `=`; a stated type stands between the name and `=`";
-  if (token.tokenType === Mark.Colon && previous !== undefined) return "a stated type follows the name: `name: f32[B, 64] = value`";
-  if (token.tokenType === Mark.Question) return "conditions are written `if c then a else b`";
-  if (token.tokenType === Mark.Bar && next?.tokenType === Mark.Bar) return "write `or`";
-  if (token.tokenType === Mark.Star && previous?.tokenType === Mark.Star) return "powers are written `x ^ 2`";
-  if (token.tokenType === Mark.Slash) return "comments begin with `//` and end with the line";
-  if (token.tokenType === Mark.Arrow && message === "`=>`") return "a function is written `(x) => ...`";
-  if (message === "`,`" && tokenMatcher(token, AnyName)) return "items are separated by commas";
-  if (["None", "null", "nil"].includes(token.image)) return "the missing value is `none`";
-  return null;
-}
+const nothing = (): null => null;

@@ -1,19 +1,21 @@
 import { distance } from "fastest-levenshtein";
 
-/** The candidate that a misspelt name most likely meant, or null when none is near. */
+/** The candidate that `name` most likely stands for, or null. A third of the letters may differ, and letter case counts little. */
 export function closest(name: string, candidates: Iterable<string>): string | null {
-  const limit = Math.max(1, Math.floor(name.length / 3));
-  const lower = name.toLowerCase();
   let best: string | null = null;
-  let least = limit + 0.5;
+  let bestScore = Number.POSITIVE_INFINITY;
+  const lower = name.toLowerCase();
   for (const candidate of candidates) {
-    if (candidate === name || Math.abs(candidate.length - name.length) > limit) continue;
-    // A difference in case alone counts as half a letter.
-    const steps = candidate.toLowerCase() === lower ? 0.5 : distance(lower, candidate.toLowerCase());
-    if (steps < least) {
-      least = steps;
-      best = candidate;
-    }
+    if (candidate === name) continue;
+    const limit = Math.max(1, Math.floor(Math.max(name.length, candidate.length) / 3));
+    if (Math.abs(name.length - candidate.length) > limit) continue;
+    const caseless = distance(lower, candidate.toLowerCase());
+    // a difference in case alone is always worth a suggestion
+    const score = caseless === 0 ? 0.5 : caseless + (distance(name, candidate) > caseless ? 0.5 : 0);
+    const short = Math.min(name.length, candidate.length) <= 2 && caseless > 0;
+    if (short || caseless > limit || score >= bestScore) continue;
+    best = candidate;
+    bestScore = score;
   }
   return best;
 }

@@ -1,18 +1,32 @@
 import { childKeys, type Node } from "./ast.ts";
 
-/** The child nodes of a node, in source order. */
+/** The children of a node in source order. */
 export function children(node: Node): readonly Node[] {
-  const found: Node[] = [];
-  for (const key of childKeys[node.kind] as readonly string[]) {
-    const child = (node as unknown as Record<string, Node | readonly Node[] | null>)[key];
-    if (Array.isArray(child)) found.push(...(child as readonly Node[]));
-    else if (child !== null && child !== undefined) found.push(child as Node);
+  const result: Node[] = [];
+  for (const key of childKeys[node.kind]) {
+    const value = (node as unknown as Record<string, Node | readonly Node[] | null>)[key] ?? null;
+    if (Array.isArray(value)) result.push(...value);
+    else if (value !== null) result.push(value as Node);
   }
-  return found;
+  return result;
 }
 
-/** Visits a node and all below it, parents first. */
-export function walk(node: Node, enter: (node: Node) => void): void {
-  enter(node);
-  for (const child of children(node)) walk(child, enter);
+/** Calls `enter` on a node and all below it, parents first; where it gives false, the children are left out. Does not recurse. */
+export function walk(node: Node, enter: (node: Node, parent: Node | null) => unknown): void {
+  const stack: { readonly node: Node; readonly parent: Node | null }[] = [{ node, parent: null }];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if (enter(next.node, next.parent) === false) continue;
+    const below = children(next.node);
+    for (let i = below.length - 1; i >= 0; i -= 1) stack.push({ node: below[i] as Node, parent: next.node });
+  }
+}
+
+/** A node that has more than `limit` ancestors below `root`, or null. Does not recurse. */
+export function firstDeeperThan(root: Node, limit: number): Node | null {
+  let level: readonly Node[] = [root];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > limit) return level[0] as Node;
+    level = level.flatMap(children);
+  }
+  return null;
 }

@@ -1,0 +1,296 @@
+import { EmbeddedActionsParser, EOF, type IToken, MismatchedTokenException, NoViableAltException, type TokenType } from "chevrotain";
+import type { Expr, Name, Reference } from "./ast.ts";
+import { type SyntaxCode, syntaxCatalogue } from "./catalogue.ts";
+import { type Details, type Diagnostic, makeDiagnostic, type Note, type Placeholders } from "./diagnostic.ts";
+import { attachDocs } from "./doc-comments.ts";
+import type { Comment, Lexeme } from "./lexer.ts";
+import { type Container, type ContainerKind, startsPart } from "./recovery.ts";
+import type { Source, Span } from "./source.ts";
+import { describe, helpFor, helpForPart, partNames, unexpectedPart } from "./syntax-help.ts";
+import * as t from "./tokens.ts";
+
+/** Levels of brackets, and of expressions within expressions. */
+export const nestingLimit = 200;
+const expressionLimit = 256;
+const errorLimit = 100;
+
+/** A syntax error on its way to the nearest place where parsing can go on. */
+class Failure extends Error {
+  readonly diagnostic: Diagnostic;
+
+  constructor(diagnostic: Diagnostic) {
+    super(diagnostic.message);
+    this.diagnostic = diagnostic;
+  }
+}
+
+/** Ends the parse of the whole file. */
+class Abort extends Error {}
+
+/** Phrases, as given to `ERR_MSG` in the grammar, reach the message of the exception unchanged. */
+const errorMessageProvider = {
+  buildMismatchTokenMessage: (o: { expected: TokenType }): string => `\`${o.expected.LABEL ?? o.expected.name}\``,
+  buildNotAllInputParsedMessage: (): string => "the end of the file",
+  buildNoViableAltMessage: (o: { customUserDescription?: string }): string => o.customUserDescription ?? "something else",
+  buildEarlyExitMessage: (o: { customUserDescription?: string }): string => o.customUserDescription ?? "something else",
+};
+
+/**
+ * The machinery under the grammar: spans, phrases, and recovery. Chevrotain's own recovery guesses from follow sets, which soft keywords
+ * blur; here every statement, item, entry and definition catches its errors and goes on where the next one starts (`recovery.ts`).
+ */
+export abstract class RecoveringParser extends EmbeddedActionsParser {
+  #source: Source | null = null;
+  #diagnostics: Diagnostic[] = [];
+  #containers: Container[] = [];
+  #depth = 0;
+  #docs: ReadonlyMap<number, string> = new Map();
+
+  constructor(options: { readonly skipValidations: boolean }) {
+    super(t.parserTokens, { maxLookahead: 1, recoveryEnabled: false, skipValidations: options.skipValidations, errorMessageProvider });
+  }
+
+  protected start(source: Source, tokens: Lexeme[], comments: readonly Comment[]): void {
+    this.#source = source;
+    this.#diagnostics = [];
+    this.#containers = [{ kind: "file", depth: 0 }];
+    this.#depth = 0;
+    this.#docs = attachDocs(tokens, comments);
+    this.input = tokens;
+  }
+
+  /** Runs the parse to its end or to the first error after which going on is pointless. */
+  protected finish<T>(parse: () => T, partial: () => T): { readonly result: T; readonly diagnostics: readonly Diagnostic[] } {
+    let result: T;
+    try {
+      result = parse();
+    } catch (error) {
+      if (!(error instanceof Abort)) throw error;
+      result = partial();
+    }
+    const diagnostics = this.#diagnostics;
+    this.input = [];
+    this.#source = null;
+    this.#docs = new Map();
+    return { result, diagnostics };
+  }
+
+  // ── tokens and spans ──────────────────────────────────────────────────────
+
+  protected peek(offset = 1): Lexeme {
+    return this.LA(offset) as Lexeme;
+  }
+
+  protected nextIs(type: TokenType, offset = 1): boolean {
+    return this.LA(offset).tokenType === type;
+  }
+
+  protected nextIsName(offset = 1): boolean {
+    const type = this.LA(offset).tokenType;
+    return type === t.Word || (type.CATEGORIES ?? []).includes(t.Name);
+  }
+
+  protected get source(): Source {
+    return this.#source as Source;
+  }
+
+  protected spanOf(token: IToken): Span {
+    return { source: this.source, start: token.startOffset, end: (token as Lexeme).end };
+  }
+
+  /** From a token to the last one consumed. */
+  protected spanFrom(start: IToken): Span {
+    return { source: this.source, start: start.startOffset, end: Math.max(start.startOffset, this.peek(0).end ?? 0) };
+  }
+
+  protected nameOf(token: IToken): Name {
+    return { kind: "Name", text: token.image, span: this.spanOf(token) };
+  }
+
+  /** Stands for an expression that is not there: a reference to the empty name, after the last token. */
+  protected missing(): Reference {
+    const end = this.peek(0).end ?? 0;
+    return { kind: "Reference", name: "", span: { source: this.source, start: end, end } };
+  }
+
+  protected docAt(token: IToken): string | null {
+    return this.#docs.get(token.startOffset) ?? null;
+  }
+
+  // ── errors ────────────────────────────────────────────────────────────────
+
+  protected report<C extends SyntaxCode>(
+    code: C,
+    span: Span,
+    values: Placeholders<(typeof syntaxCatalogue)[C]["message"]>,
+    details: Details = {},
+  ): void {
+    if (this.RECORDING_PHASE) return;
+    this.#add(makeDiagnostic(syntaxCatalogue, code, span, values, details));
+  }
+
+  #add(diagnostic: Diagnostic): void {
+    if (this.#diagnostics.length >= errorLimit) {
+      this.#diagnostics.push(makeDiagnostic(syntaxCatalogue, "syntax/too-many", diagnostic.span, { limit: errorLimit }));
+      throw new Abort();
+    }
+    this.#diagnostics.push(diagnostic);
+  }
+
+  protected unexpected(expected: string, token: Lexeme, details: Details = {}): Diagnostic {
+    const help = details.help ?? helpFor(token, this.peek(0), (offset) => this.peek(offset));
+    const span = token.tokenType === EOF ? this.#endOfText() : this.spanOf(token);
+    return makeDiagnostic(syntaxCatalogue, "syntax/unexpected", span, { expected, found: describe(token) }, { ...details, help });
+  }
+
+  /** The end of the file as a place to point at: right after its last token. */
+  #endOfText(): Span {
+    const end = this.peek(0).end ?? 0;
+    return { source: this.source, start: end, end };
+  }
+
+  protected fail(diagnostic: Diagnostic): never {
+    throw new Failure(diagnostic);
+  }
+
+  protected tooDeep(token: IToken): never {
+    this.#add(makeDiagnostic(syntaxCatalogue, "syntax/too-deep", this.spanOf(token), { limit: nestingLimit }));
+    throw new Abort();
+  }
+
+  protected nest<T>(parse: () => T): T {
+    if (this.#depth >= expressionLimit) this.tooDeep(this.peek());
+    this.#depth += 1;
+    const result = parse();
+    this.#depth -= 1;
+    return result;
+  }
+
+  // ── recovery ──────────────────────────────────────────────────────────────
+
+  /** Parses a part of the current container; after an error, goes on at the next part and gives `otherwise`. */
+  protected attempt<T>(parse: () => T, otherwise: () => T): T {
+    if (this.RECORDING_PHASE) return parse();
+    const depth = this.#depth;
+    const containers = this.#containers.length;
+    const start = this.peek().index;
+    try {
+      return parse();
+    } catch (error) {
+      this.#depth = depth;
+      this.#containers.length = containers;
+      this.#add(this.#toDiagnostic(error));
+      if (this.peek().index === start && !this.#atPart()) this.SKIP_TOKEN();
+      this.resync();
+      return otherwise();
+    }
+  }
+
+  #toDiagnostic(error: unknown): Diagnostic {
+    if (error instanceof Failure) return error.diagnostic;
+    if (error instanceof MismatchedTokenException || error instanceof NoViableAltException) {
+      return this.unexpected(error.message, error.token as Lexeme);
+    }
+    throw error;
+  }
+
+  /** Skips to the next part of the current container, or to its end. */
+  protected resync(): void {
+    while (!this.nextIs(EOF) && !this.#atPart()) this.SKIP_TOKEN();
+  }
+
+  #atPart(): boolean {
+    const container = this.#containers[this.#containers.length - 1] as Container;
+    const token = this.peek();
+    if (token.depth < container.depth) return true;
+    return token.depth === container.depth && startsPart(container.kind, this.input as Lexeme[], token.index);
+  }
+
+  /** Parses `{ parts }`; whatever is no part is reported and skipped. */
+  protected container(kind: ContainerKind, owner: string, parts: () => void): void {
+    const open = this.CONSUME(t.LCurly, { ERR_MSG: `\`{\` to open ${owner}` }) as Lexeme;
+    this.ACTION(() => this.#containers.push({ kind, depth: open.depth + 1 }));
+    do parts();
+    while (this.skipJunk());
+    this.ACTION(() => {
+      this.#containers.pop();
+      // reported, not thrown: what was parsed of the container is kept
+      if (this.nextIs(t.RCurly) && this.peek().depth === open.depth) return;
+      this.#add(this.unexpected(`\`}\` to close ${owner}`, this.peek(), { notes: [this.#opened(open)] }));
+    });
+    this.OPTION9({ GATE: () => this.peek().depth === open.depth, DEF: () => this.CONSUME(t.RCurly) });
+  }
+
+  /** Whether the next token is still inside the container that is being parsed. */
+  protected inside(): boolean {
+    const container = this.#containers[this.#containers.length - 1] as Container;
+    return this.peek().depth >= container.depth;
+  }
+
+  /** Reports what cannot be a part here and skips it; false at the end of the container. */
+  protected skipJunk(): boolean {
+    if (this.RECORDING_PHASE || this.nextIs(EOF) || !this.inside()) return false;
+    const { kind } = this.#containers[this.#containers.length - 1] as Container;
+    const misplaced = unexpectedPart(kind, this.peek(), this.input as Lexeme[]);
+    if (misplaced !== null) {
+      this.report("syntax/misplaced", this.spanOf(this.peek()), misplaced);
+    } else {
+      const expected = partNames[kind];
+      this.#add(this.unexpected(expected, this.peek(), { help: helpForPart(kind, this.peek(), this.peek(2)) }));
+    }
+    this.SKIP_TOKEN();
+    this.resync();
+    return true;
+  }
+
+  #opened(open: Lexeme): Note {
+    return { message: "opened here", span: this.spanOf(open) };
+  }
+
+  /** Fails, showing where the bracket was opened, unless the next token closes it. */
+  protected expectClosing(type: TokenType, open: Lexeme, expected: string): void {
+    if (this.RECORDING_PHASE || this.nextIs(type)) return;
+    const sameLine = this.source.position(open.startOffset).line === this.source.position(this.peek().startOffset).line;
+    this.fail(this.unexpected(expected, this.peek(), { notes: sameLine ? [] : [this.#opened(open)] }));
+  }
+
+  /** After an element of a comma-separated list: whether another one follows. A comma left out is reported and taken as there. */
+  protected another(hadComma: boolean, closing: TokenType): boolean {
+    if (this.RECORDING_PHASE || hadComma) return true;
+    const next = this.peek();
+    if (next.tokenType === closing || !this.startsElement(next)) return false;
+    const at = this.peek(0).end;
+    const span = { source: this.source, start: at, end: at };
+    const fixes = [{ title: "Insert `,`", edits: [{ span, text: "," }], safe: true }];
+    this.report("syntax/missing-comma", this.spanOf(next), { found: describe(next) }, { fixes });
+    return true;
+  }
+
+  /** A token that starts an element of a list and that cannot as well belong to what follows an unclosed list. */
+  protected startsElement(token: Lexeme): boolean {
+    if (token.depth < 1 || this.#atPart()) return false;
+    if (token.firstOnLine && this.nextIsName() && this.nextIs(t.Equals, 2)) return false;
+    return this.nextIsName() || [t.NumberToken, t.StringToken, t.True, t.False, t.None, t.LCurly].includes(token.tokenType);
+  }
+
+  /** `name = value` where `name: value` is meant: reported, and read as meant. */
+  protected acceptEquals(what: string, name: Name): void {
+    const span = this.spanOf(this.peek(0));
+    const fixes = [{ title: "Replace `=` by `:`", edits: [{ span, text: ":" }], safe: true }];
+    this.report("syntax/equals-for-colon", span, { what, name: name.text }, { fixes });
+  }
+
+  /** The value at the end of a statement, with what people write after it by mistake. */
+  protected value(parse: () => Expr): Expr {
+    const value = this.attempt(parse, () => this.missing());
+    this.ACTION(() => {
+      if (this.nextIs(t.Colon)) this.report("syntax/claim-after-value", this.spanOf(this.peek()), {});
+      else if (this.nextIs(t.Question)) this.report("syntax/conditional", this.spanOf(this.peek()), {});
+      else if (this.nextIs(t.PerToken)) this.report("syntax/per-place", this.spanOf(this.peek()), { what: "a value that is no call" });
+      else return;
+      this.SKIP_TOKEN();
+      this.resync();
+    });
+    return value;
+  }
+}

@@ -1,0 +1,144 @@
+import { EOF, type TokenType } from "chevrotain";
+import type { Lexeme } from "./lexer.ts";
+import * as t from "./tokens.ts";
+
+/** What encloses statements, items, entries or definitions: the places at which parsing goes on after a mistake. */
+export type ContainerKind = "file" | "model" | "block" | "bank";
+
+export interface Container {
+  readonly kind: ContainerKind;
+  /** Bracket depth of the tokens directly in it. */
+  readonly depth: number;
+}
+
+export const roles: ReadonlySet<TokenType> = new Set([t.ModuleToken, t.ExpertToken, t.GateToken, t.TowerToken, t.LossToken]);
+const statementWords: ReadonlySet<TokenType> = new Set([
+  t.LetToken,
+  t.ParamToken,
+  t.OutputToken,
+  t.PenaltyToken,
+  t.RequireToken,
+  t.ReturnToken,
+]);
+/** Item words that are no statement words as well, and that name a declaration. */
+const namedItemWords: ReadonlySet<TokenType> = new Set([
+  ...[t.DimToken, t.InputToken, t.ExpertsToken, t.RoutesToken, t.GroupToken, t.TaskToken, t.TransferToken],
+]);
+const closerOf: ReadonlyMap<TokenType, TokenType> = new Map([
+  [t.LCurly, t.RCurly],
+  [t.LParen, t.RParen],
+  [t.LSquare, t.RSquare],
+]);
+const closers: ReadonlySet<TokenType> = new Set(closerOf.values());
+
+const isName = (token: Lexeme): boolean => token.tokenType === t.Word || token.tokenType.name.startsWith("Soft_");
+
+/** Whether the tokens from `i` on read like the start of a part of such a container. Words of the grammar may name things, hence the second token. */
+export function startsPart(kind: ContainerKind, tokens: readonly Lexeme[], i: number): boolean {
+  switch (kind) {
+    case "file":
+      return startsTopLevel(tokens, i);
+    case "block":
+      return startsStatement(tokens, i);
+    case "model":
+      return startsItem(tokens, i);
+    case "bank":
+      return startsEntry(tokens, i);
+  }
+}
+
+function startsTopLevel(tokens: readonly Lexeme[], i: number): boolean {
+  const { first, second, third } = three(tokens, i);
+  if (first.tokenType === t.ImportToken) return second.tokenType === t.LCurly;
+  if (first.tokenType === t.ConstToken) return isName(second);
+  if (first.tokenType === t.ModelToken) return isName(second) && third.tokenType === t.LCurly;
+  return roles.has(first.tokenType) && isName(second) && third.tokenType === t.LParen;
+}
+
+function startsStatement(tokens: readonly Lexeme[], i: number): boolean {
+  const { first, second } = three(tokens, i);
+  if (!statementWords.has(first.tokenType)) return false;
+  if (first.tokenType === t.LetToken || first.tokenType === t.ReturnToken) return true;
+  if (first.tokenType === t.RequireToken) return !followsName(second);
+  return isName(second);
+}
+
+function startsItem(tokens: readonly Lexeme[], i: number): boolean {
+  const { first, second } = three(tokens, i);
+  if (startsItemOnly(tokens, i)) return true;
+  if (first.tokenType === t.ConstToken) return isName(second);
+  return first.tokenType !== t.ReturnToken && first.tokenType !== t.RequireToken && startsStatement(tokens, i);
+}
+
+function startsItemOnly(tokens: readonly Lexeme[], i: number): boolean {
+  const { first, second } = three(tokens, i);
+  if (first.tokenType === t.FlowToken) return isName(second) || second.tokenType === t.PerToken;
+  if (first.tokenType === t.TrainToken) return second.tokenType === t.LCurly;
+  return namedItemWords.has(first.tokenType) && isName(second);
+}
+
+function startsEntry(tokens: readonly Lexeme[], i: number): boolean {
+  const { first, second } = three(tokens, i);
+  return isName(first) && [t.Equals, t.Colon, t.LSquare].includes(second.tokenType);
+}
+
+/** Tokens that can follow a name in an expression, but cannot start one (a parenthesis can do both). */
+const followsName = (token: Lexeme): boolean =>
+  [t.Equals, t.Colon, t.Dot, t.Comma, t.RParen, t.RSquare, t.RCurly].includes(token.tokenType);
+
+function three(tokens: readonly Lexeme[], i: number): { readonly first: Lexeme; readonly second: Lexeme; readonly third: Lexeme } {
+  const last = tokens.length - 1;
+  const at = (index: number): Lexeme => tokens[Math.min(index, last)] as Lexeme;
+  return { first: at(i), second: at(i + 1), third: at(i + 2) };
+}
+
+/**
+ * Sets the bracket depth of every token. Where brackets do not match, a line that reads like the start of a statement, an item or a
+ * definition closes whatever cannot contain it, so that one missing bracket does not take the rest of the file with it.
+ *
+ * @returns the first token that is nested deeper than `limit`, or null
+ */
+export function measureDepth(tokens: readonly Lexeme[], limit: number): Lexeme | null {
+  const open: Lexeme[] = [];
+  let tooDeep: Lexeme | null = null;
+  for (const token of tokens) {
+    const type = token.tokenType;
+    if (token.firstOnLine && open.length > 0) closeUnclosed(tokens, token, open);
+    if (closerOf.has(type)) {
+      token.depth = open.length;
+      open.push(token);
+      if (open.length > limit && tooDeep === null) tooDeep = token;
+      continue;
+    }
+    if (closers.has(type)) closeBracket(type, open);
+    token.depth = type === EOF ? 0 : open.length;
+  }
+  return tooDeep;
+}
+
+function closeUnclosed(tokens: readonly Lexeme[], token: Lexeme, open: Lexeme[]): void {
+  const i = token.index;
+  if (token.column0 && startsTopLevel(tokens, i) && token.tokenType !== t.ConstToken) {
+    open.length = 0;
+    return;
+  }
+  const outermost = open[0] as Lexeme;
+  if (startsItemOnly(tokens, i) && (tokens[outermost.index - 2] as Lexeme | undefined)?.tokenType === t.ModelToken) {
+    open.length = 1;
+    return;
+  }
+  if (startsStatement(tokens, i)) while (open.length > 0 && (open[open.length - 1] as Lexeme).tokenType !== t.LCurly) open.pop();
+}
+
+function closeBracket(closer: TokenType, open: Lexeme[]): void {
+  for (let i = open.length - 1; i >= 0; i -= 1) {
+    const type = (open[i] as Lexeme).tokenType;
+    if (closerOf.get(type) === closer) {
+      open.length = i;
+      return;
+    }
+    // `f(x]` is a typing slip of one bracket: it does not reach beyond the braces around it
+    if (type === t.LCurly) break;
+  }
+  if (open.length > 0 && (open[open.length - 1] as Lexeme).tokenType !== t.LCurly) open.pop();
+}
