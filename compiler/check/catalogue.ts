@@ -157,7 +157,7 @@ export const catalogue = defineCatalogue({
   },
   "dim/not-a-dim": {
     severity: "error",
-    message: "a dim must be a whole number from 0 up, not {found}",
+    message: "a dim must be a whole number from {least} up, not {found}",
     why: "Dims count elements.",
     help: "Use a whole number, a constant, or arithmetic over dims that divides exactly.",
   },

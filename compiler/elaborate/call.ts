@@ -6,7 +6,7 @@ import { type Context, limits, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
 import { DimBinding, formatType, matchType } from "./match-type.ts";
-import { LocalScope } from "./scope.ts";
+import { LocalScope, type Scope } from "./scope.ts";
 import { listNames } from "./subscript.ts";
 import { type DefinitionFunction, functionName, type FunctionValue, type LambdaFunction, poison, type StaticValue } from "./value.ts";
 
@@ -107,8 +107,13 @@ function callDefinition(callee: DefinitionFunction, given: readonly GivenArgumen
     context,
   );
   if (slots === null) return poison;
-  const scope = new LocalScope(callee.scope);
-  const binding = new DimBinding(name, scope, dimVariables(definition));
+  const variables = dimVariables(definition);
+  const unbound: Scope = {
+    parent: callee.scope,
+    lookup: (variable, inner) => (variables.has(variable) ? report(inner, "dim/unbound", calleeSpan, { name: variable, callee: name }) : undefined),
+  };
+  const scope = new LocalScope(unbound);
+  const binding = new DimBinding(name, scope, variables);
   const inside: Context = {
     ...context,
     scope,
@@ -158,7 +163,11 @@ function matchResult(definition: Definition, result: StaticValue, binding: DimBi
   const type = definition.result;
   if (type === null) return result;
   const returned = definition.body.statements.find((statement) => statement.kind === "Return");
-  return matchType(type, result, binding, { what: `the result of \`${definition.name.text}\``, name: "result", span: returned?.span ?? definition.name.span }, context);
+  const subject = { what: `the result of \`${definition.name.text}\``, name: "result", span: returned?.value.span ?? definition.name.span };
+  // A claim about dims that the parameters have bound: nothing is bound here, so what differs is a mismatch.
+  const claims = new DimBinding(definition.name.text, binding.scope, new Set());
+  claims.rest = binding.rest;
+  return matchType(type, result, claims, subject, context);
 }
 
 const variablesOf = new WeakMap<Definition, ReadonlySet<string>>();

@@ -29,7 +29,7 @@ export interface DeclaredPenalty {
 }
 
 /** Findings that symbols alone cannot decide. */
-const undecidable: ReadonlySet<string> = new Set(["type/not-static", "dim/not-divisible", "call/requirement", "dim/slice-past-end", "param/outside-initial"]);
+const undecidable: ReadonlySet<string> = new Set(["type/not-static", "dim/not-divisible", "call/requirement", "dim/slice-past-end", "param/outside-initial", "dim/unbound"]);
 
 /** Everything that one elaboration accumulates. */
 export class Session {
@@ -123,8 +123,40 @@ export function report<C extends Code>(
   values: Placeholders<(typeof catalogue)[C]["message"]>,
   details: Details = {},
 ): PoisonValue {
-  context.session.report(finding(code, span, values, { ...details, notes: [...(details.notes ?? []), ...frameNotes(context.frame)] }));
+  const at = faultOf(span, context.frame);
+  const moved: readonly Note[] = at.span === span ? [] : [{ message: "found here", span }];
+  const notes = [...moved, ...(details.notes ?? []), ...frameNotes(at.frame)];
+  context.session.report(finding(code, at.span, values, { ...details, notes: distinct(notes, at.span) }));
   return poison;
+}
+
+/**
+ * The library is checked for every width, so what goes wrong inside of it is the fault of the call that entered it: the finding stands at that call,
+ * where it can be repaired.
+ */
+function faultOf(span: Span, frame: Frame | null): { readonly span: Span; readonly frame: Frame | null } {
+  let at = span;
+  let outer = frame;
+  while (isLibrary(at) && outer !== null) {
+    at = outer.span;
+    outer = outer.parent;
+  }
+  return isLibrary(at) ? { span, frame } : { span: at, frame: at === span ? frame : outer };
+}
+
+function isLibrary({ source }: Span): boolean {
+  return source.name.startsWith("std/");
+}
+
+/** Notes that say something new: not the finding's own place again, nor the same thing twice. */
+function distinct(notes: readonly Note[], own: Span): readonly Note[] {
+  const seen = new Set<string>();
+  return notes.filter(({ message, span }) => {
+    const key = `${message} ${span?.source.name} ${span?.start}`;
+    if (seen.has(key) || (message.startsWith("in this call") && span === own)) return false;
+    seen.add(key);
+    return true;
+  });
 }
 
 function frameNotes(frame: Frame | null): readonly Note[] {

@@ -6,13 +6,13 @@ import { evaluate } from "./evaluate.ts";
 import { formatCount } from "./tensors.ts";
 import { describe, itemsOf, type StaticValue } from "./value.ts";
 
-/** The dim that an expression stands for; null once reported. */
-export function evaluateDimExpr(expr: Expr, context: Context): Dim | null {
-  return toDim(evaluate(expr, context), expr.span, context);
+/** The dim that an expression stands for; null once reported. `least` is 1 where a tensor without elements has no meaning. */
+export function evaluateDimExpr(expr: Expr, context: Context, least: 0 | 1 = 0): Dim | null {
+  return toDim(evaluate(expr, context), expr.span, context, least);
 }
 
 /** The dim that a value stands for; null once reported. */
-export function toDim(value: StaticValue, span: Span, context: Context): Dim | null {
+export function toDim(value: StaticValue, span: Span, context: Context, least: 0 | 1 = 0): Dim | null {
   if (value.kind === "poison") return null;
   if (value.kind === "number") {
     if (typeof value.value !== "number") return value.value;
@@ -20,9 +20,9 @@ export function toDim(value: StaticValue, span: Span, context: Context): Dim | n
       report(context, "dim/absurd", span, { what: "a dim", count: formatCount(value.value), limit: formatCount(limits.elements) });
       return null;
     }
-    if (Number.isInteger(value.value) && value.value >= 0) return value.value;
+    if (Number.isInteger(value.value) && value.value >= least) return value.value;
   }
-  report(context, "dim/not-a-dim", span, { found: describe(value).replace(/^the (number|dim) /, "") });
+  report(context, "dim/not-a-dim", span, { least, found: describe(value).replace(/^the (number|dim) /, "") });
   return null;
 }
 

@@ -25,7 +25,7 @@ export function declareInput(input: Input, context: Context): DeclaredInput {
   }
   const unclear = type.dims.find((dim) => dim.kind !== "DimExpr");
   if (unclear !== undefined) return nothing(report(context, "type/mismatch", unclear.span, { what: "a dim of an input", expected: "stated", found: formatType(type) }));
-  const shape = type.dims.map((dim) => (dim.kind === "DimExpr" ? evaluateDimExpr(dim.value, context) : null));
+  const shape = type.dims.map((dim) => (dim.kind === "DimExpr" ? evaluateDimExpr(dim.value, context, 1) : null));
   if (shape.some((dim) => dim === null)) return nothing(poison);
   const dims = shape as Dim[];
   if (dims.length === 0 || !dimsEqual(dims[0] as Dim, symbolDim("B"))) {
@@ -61,7 +61,7 @@ function inputVocabulary(input: Input, context: Context): number | null | "wrong
     return "wrong";
   }
   if (type.of === null) return null;
-  const size = evaluateDimExpr(type.of, context);
+  const size = evaluateDimExpr(type.of, context, 1);
   if (size === null) return "wrong";
   if (type.dtype === "id" && typeof size === "number" && size >= 1 && size < 2 ** 31) return size;
   report(context, "type/range", type.of.span, { message: type.dtype === "id" ? `a vocabulary has 1 to 2^31 - 1 ids, and this has ${size}` : "only `id` inputs have a vocabulary" });
@@ -91,7 +91,7 @@ function layOut(slices: readonly Slice[], start: number, width: number, owner: s
       fits = false;
     }
     seen.set(slice.name.text, slice);
-    const own = evaluateDimExpr(slice.width, context);
+    const own = evaluateDimExpr(slice.width, context, 1);
     if (typeof own !== "number") {
       if (own !== null) report(context, "type/not-static", slice.width.span, { what: "the width of a slice", found: String(own) });
       return null;

@@ -6,7 +6,7 @@ import { type Dim, dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
 import { type Context, isGraphValue, report } from "./context.ts";
 import { evaluateDimExpr } from "./dims.ts";
 import { explainDim } from "./explain-dim.ts";
-import { type LocalScope, lookupName } from "./scope.ts";
+import type { LocalScope } from "./scope.ts";
 import { makeScalar } from "./tensors.ts";
 import { describe, formatTensorType, itemsOf, listValue, numberValue, poison, recordValue, type StaticValue, type TensorValue } from "./value.ts";
 
@@ -91,7 +91,7 @@ function matchVocabulary(type: TensorType, value: TensorValue, binding: DimBindi
   const of = type.of;
   if (of === null) return value;
   if (value.vocabulary === null) return mismatch(context, subject, "categorical ids with a vocabulary", value, [declared(type, subject)]);
-  if (of.kind === "Reference" && isUnbound(of.name, binding, context)) {
+  if (of.kind === "Reference" && isUnbound(of.name, binding)) {
     bind(binding, of.name, { dim: value.vocabulary, span: subject.span, by: subject.name });
     return value;
   }
@@ -152,7 +152,7 @@ function matchDim(type: TensorType, node: DimNode, found: Dim, axis: number, val
   if (node.kind !== "DimExpr") return true;
   const { value: expr } = node;
   const name = expr.kind === "Reference" ? expr.name : null;
-  if (name !== null && isUnbound(name, binding, context)) {
+  if (name !== null && isUnbound(name, binding)) {
     bind(binding, name, { dim: found, span: subject.span, by: subject.name });
     return true;
   }
@@ -175,7 +175,8 @@ function matchDim(type: TensorType, node: DimNode, found: Dim, axis: number, val
     );
     return false;
   }
-  const stands = expr.kind === "NumberLiteral" ? "" : `, with ${node.span.source.text.slice(node.span.start, node.span.end)} = ${formatDim(stated)}`;
+  const written = node.span.source.text.slice(node.span.start, node.span.end);
+  const stands = written === formatDim(stated) ? "" : `, with ${written} = ${formatDim(stated)}`;
   report(
     context,
     "dim/mismatch",
@@ -201,10 +202,9 @@ function suggestSlices(value: TensorValue, stated: Dim, found: Dim): string | nu
   return null;
 }
 
-function isUnbound(name: string, binding: DimBinding, context: Context): boolean {
+function isUnbound(name: string, binding: DimBinding): boolean {
   if (!binding.variables.has(name) || binding.bound.has(name)) return false;
-  const value = lookupName(binding.scope, name, context);
-  return value === undefined || value.kind === "function"; // A dim may bear the name of a function, such as `width`.
+  return binding.scope.lookup(name) === undefined;
 }
 
 function bind(binding: DimBinding, name: string, bound: BoundDim): void {

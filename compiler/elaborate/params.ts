@@ -51,7 +51,7 @@ function paramShape(statement: Param, context: Context): readonly number[] | nul
     report(context, "type/mismatch", type.span, { what: `the type of the param \`${name}\``, expected: "f32[...] with every dim stated", found: formatType(type) });
     return null;
   }
-  const dims = type.dims.map((dim) => (dim.kind === "DimExpr" ? evaluateDimExpr(dim.value, context) : null));
+  const dims = type.dims.map((dim) => (dim.kind === "DimExpr" ? evaluateDimExpr(dim.value, context, 1) : null));
   if (dims.some((dim) => dim === null)) return null;
   if (dims.some((dim) => typeof dim !== "number")) {
     // A definition checked on its own has symbolic dims; weights are only made for models.

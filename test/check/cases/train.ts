@@ -1,0 +1,34 @@
+import { type Case, model } from "../expect.ts";
+
+/** A train block whose settings begin at 6:11. */
+const train = (settings: string) => model(`train { ${settings} }`);
+
+export const trainCases: readonly Case[] = [
+  ["nothing", train("")],
+  ["everything", train("optimizer: adamw(lr: 5e-4), schedule: cosine_restarts(t0: 10, t_mult: 2), batch: 64, accumulate: 2, clip: 5.0, early_stop: 7, seed: 1, weighting: uncertainty(clamp: 4)")],
+  ["an option without parentheses", train("weighting: fixed")],
+  ["an option's settings by position", train('phases: [phase("a", 3), phase("b", 4)]')],
+  ["arithmetic", train("batch: 2 ^ 10, clip: 10 / 2")],
+  ["two blocks", model("train { batch: 3 }\n  train { batch: 4 }"), "train/duplicate 7:3"],
+  ["an unknown setting", train("bacth: 64"), "train/setting 6:11 `train` has no setting `bacth`"],
+  ["a setting twice", train("batch: 64, batch: 32"), "train/setting 6:22 `batch` is set twice"],
+  ["a batch by string", train('batch: "a"'), "train/setting 6:18"],
+  ["a negative batch", train("batch: -1"), "train/setting 6:18"],
+  ["a batch of nothing", train("batch: 0"), "train/setting 6:18"],
+  ["a fraction of a batch", train("batch: 1.5"), "train/setting 6:18"],
+  ["an unknown optimizer", train("optimizer: adamv(lr: 1)"), "train/setting 6:22 `optimizer` must be one of adamw, sgd"],
+  ["an unknown setting of an optimizer", train("optimizer: adamw(momentum: 1)"), "train/setting 6:28 `adamw` has no setting `momentum`"],
+  ["a setting of an optimizer by string", train('optimizer: adamw(lr: "fast")'), "train/setting 6:32"],
+  ["a setting of an optimizer twice", train("optimizer: adamw(lr: 1, lr: 2)"), "train/setting 6:35"],
+  ["too many settings by position", train("optimizer: sgd(1, 2, 3, 4)"), "train/setting 6:36"],
+  ["a negative learning rate", train("optimizer: adamw(lr: -1)"), "train/setting 6:32"],
+  ["an unknown weighting", train("weighting: uncertain"), "train/setting 6:22"],
+  ["a number for a weighting", train("weighting: 3"), "train/setting 6:22"],
+  ["phases that are no list", train('phases: phase("a", 3)'), "train/setting 6:19"],
+  ["an unknown name to freeze", train('phases: [phase("a", 3, freeze: [nothing])]'), "train/setting 6:43"],
+  ["a bank to freeze", model('experts b { e = linear(x, 4) }\n  output o = b.e\n  train { phases: [phase("a", 3, freeze: [b])] }')],
+  ["a tag to freeze", model('param p: f32[8] = 0 { tag: "late" }\n  output o = x + p\n  train { phases: [phase("a", 3, freeze: [late])] }')],
+  ["adaTT", train("adatt: adatt(warmup: 3, freeze: 12, every: 10)")],
+  ["adaTT that freezes before it starts", train("adatt: adatt(warmup: 12, freeze: 3)"), "train/setting 6:18 adaTT freezes at epoch 3, before its warm-up of 12 epochs has ended"],
+  ["adaTT that freezes after the last epoch", train('adatt: adatt(warmup: 1, freeze: 30), phases: [phase("a", 10), phase("b", 10)]'), "train/setting 6:18 adaTT freezes at epoch 30, and the phases plan 20 epochs"],
+];
