@@ -28,8 +28,8 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
       alongAxis(x as NdArray, axis, (from, to, length, step) => {
         const max = maxAlong(from, length, step);
         let total = 0;
-        for (let i = 0; i < length; i++) total += to[i * step] = Math.exp(at(from, i * step) - max);
-        for (let i = 0; i < length; i++) to[i * step] = at(to, i * step) / total;
+        for (let i = 0; i < length; i++) total += to[i * step] = Math.exp(read(from, i * step) - max);
+        for (let i = 0; i < length; i++) to[i * step] = read(to, i * step) / total;
       }),
     ],
     onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("Softmax", inputs, { axis }),
@@ -43,9 +43,9 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
       alongAxis(x as NdArray, axis, (from, to, length, step) => {
         const max = maxAlong(from, length, step);
         let total = 0;
-        for (let i = 0; i < length; i++) total += Math.exp(at(from, i * step) - max);
+        for (let i = 0; i < length; i++) total += Math.exp(read(from, i * step) - max);
         const shift = max + Math.log(total);
-        for (let i = 0; i < length; i++) to[i * step] = at(from, i * step) - shift;
+        for (let i = 0; i < length; i++) to[i * step] = read(from, i * step) - shift;
       }),
     ],
     onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("LogSoftmax", inputs, { axis }),
@@ -57,7 +57,7 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
     evaluate: ([x], { axis }) => [
       alongAxis(x as NdArray, axis, (from, to, length, step) => {
         let total = 0;
-        for (let i = 0; i < length; i++) to[i * step] = total += at(from, i * step);
+        for (let i = 0; i < length; i++) to[i * step] = total += read(from, i * step);
       }),
     ],
     onnx: (onnx, [x], { attributes: { axis } }) => onnx.op("CumSum", [x as string, onnx.constant("i64", [], [axis])]),
@@ -68,7 +68,7 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
     infer: keepShape("f32", "i32", "bool"),
     evaluate: ([x], { axis }) => [
       alongAxis(x as NdArray, axis, (from, to, length, step) => {
-        for (let i = 0; i < length; i++) to[i * step] = at(from, (length - 1 - i) * step);
+        for (let i = 0; i < length; i++) to[i * step] = read(from, (length - 1 - i) * step);
       }),
     ],
     onnx: (onnx, [x], { attributes: { axis } }) =>
@@ -193,14 +193,14 @@ function reduce(
   forEachRow(nest, (offsets) => {
     let [from, to] = offsets as [number, number];
     if (stepOut === 0) {
-      let total = at(out.data, to);
-      for (let i = 0; i < length; i++, from += stepX) total = step(total, at(x.data, from));
+      let total = read(out.data, to);
+      for (let i = 0; i < length; i++, from += stepX) total = step(total, read(x.data, from));
       out.data[to] = total;
-    } else for (let i = 0; i < length; i++, from += stepX, to += stepOut) out.data[to] = step(at(out.data, to), at(x.data, from));
+    } else for (let i = 0; i < length; i++, from += stepX, to += stepOut) out.data[to] = step(read(out.data, to), read(x.data, from));
   });
   if (finish !== undefined) {
     const count = axes.reduce((product, axis) => product * at(x.shape, axis), 1);
-    for (let i = 0; i < out.data.length; i++) out.data[i] = finish(at(out.data, i), count);
+    for (let i = 0; i < out.data.length; i++) out.data[i] = finish(read(out.data, i), count);
   }
   return out;
 }
@@ -224,7 +224,7 @@ export function alongAxis(
 
 function maxAlong(values: Float64Array, length: number, step: number): number {
   let max = -Infinity;
-  for (let i = 0; i < length; i++) max = Math.max(max, at(values, i * step));
+  for (let i = 0; i < length; i++) max = Math.max(max, read(values, i * step));
   return max;
 }
 
@@ -232,10 +232,10 @@ function maxAlong(values: Float64Array, length: number, step: number): number {
 function layerNorm(x: NdArray, gamma: NdArray, beta: NdArray, epsilon: number): NdArray {
   return alongAxis(x, x.shape.length - 1, (from, to, length) => {
     let mean = 0;
-    for (let i = 0; i < length; i++) mean += at(from, i) / length;
+    for (let i = 0; i < length; i++) mean += read(from, i) / length;
     let variance = 0;
-    for (let i = 0; i < length; i++) variance += (at(from, i) - mean) ** 2 / length;
+    for (let i = 0; i < length; i++) variance += (read(from, i) - mean) ** 2 / length;
     const scale = 1 / Math.sqrt(variance + epsilon);
-    for (let i = 0; i < length; i++) to[i] = (at(from, i) - mean) * scale * at(gamma.data, i) + at(beta.data, i);
+    for (let i = 0; i < length; i++) to[i] = (read(from, i) - mean) * scale * read(gamma.data, i) + read(beta.data, i);
   });
 }

@@ -216,7 +216,7 @@ function sample<K extends UnaryOp | BinaryOp>(shapes: readonly (readonly number[
 
 export function map(x: NdArray, f: (value: number) => number): NdArray {
   const out = makeArray(x.shape);
-  for (let i = 0; i < out.data.length; i++) out.data[i] = f(at(x.data, i));
+  for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i] as number);
   return out;
 }
 
@@ -230,7 +230,7 @@ export function zip(a: NdArray, b: NdArray, f: (a: number, b: number) => number)
   const [, stepA, stepB] = nest.strides.map((strides) => at(strides, inner)) as [number, number, number];
   forEachRow(nest, (offsets) => {
     let [to, i, j] = offsets as [number, number, number];
-    for (const end = to + length; to < end; to++, i += stepA, j += stepB) out.data[to] = f(at(a.data, i), at(b.data, j));
+    for (const end = to + length; to < end; to++, i += stepA, j += stepB) out.data[to] = f(a.data[i] as number, b.data[j] as number);
   });
   return out;
 }
@@ -246,7 +246,7 @@ function select(inputs: readonly NdArray[]): NdArray {
   forEachRow(nest, (offsets) => {
     let [to, c, i, j] = offsets as [number, number, number, number];
     for (const end = to + length; to < end; to++, c += stepC, i += stepA, j += stepB) {
-      out.data[to] = at(condition.data, c) !== 0 ? at(then.data, i) : at(otherwise.data, j);
+      out.data[to] = (condition.data[c] as number) !== 0 ? (then.data[i] as number) : (otherwise.data[j] as number);
     }
   });
   return out;

@@ -149,8 +149,8 @@ export function linearScan(a: NdArray, b: NdArray, axis: number): NdArray {
     for (let t = 0; t < length; t++) {
       const start = (block * length + t) * inner;
       for (let i = start; i < start + inner; i++) {
-        const before = t === 0 ? 0 : at(out.data, i - inner);
-        out.data[i] = at(a.data, i) * before + at(b.data, i);
+        const before = t === 0 ? 0 : read(out.data, i - inner);
+        out.data[i] = read(a.data, i) * before + read(b.data, i);
       }
     }
   }
