@@ -147,8 +147,9 @@ export abstract class ExpressionParser extends RecoveringParser {
       ),
   );
 
-  /** `( names ) =>`, or `->` for it: decided by looking ahead to the closing parenthesis. */
+  /** `( names ) =>`, or `->` or a bare name for it: decided by looking ahead to the closing parenthesis. */
   private atLambda(): boolean {
+    if (this.nextIsName()) return this.nextIs(t.FatArrow, 2);
     if (!this.nextIs(t.LParen)) return false;
     let offset = 2;
     while (this.nextIsName(offset) || this.nextIs(t.Comma, offset)) offset += 1;
@@ -156,18 +157,22 @@ export abstract class ExpressionParser extends RecoveringParser {
   }
 
   private lambda = this.RULE("lambda", (): ast.Lambda => {
-    const start = this.CONSUME(t.LParen);
-    const parameters: ast.Name[] = [];
-    let more = true;
-    this.MANY({
-      GATE: () => more,
-      DEF: () => {
-        parameters.push(this.nameOf(this.CONSUME(t.Name)));
-        const comma = this.OPTION(() => this.CONSUME(t.Comma));
-        more = this.another(comma !== undefined, t.RParen);
+    const start = this.LA(1);
+    const parameters = this.OR3([
+      { ALT: () => this.SUBRULE(this.lambdaParameters) },
+      {
+        ALT: () => {
+          const span = this.spanOf(this.CONSUME(t.Name));
+          const edits = this.ACTION(() => [
+            { span: { ...span, end: span.start }, text: "(" },
+            { span: { ...span, start: span.end }, text: ")" },
+          ]);
+          const fixes = [{ title: "Put the parameter in parentheses", edits, safe: true }];
+          this.report("syntax/lambda", span, { problem: "the parameters of a function stand in parentheses" }, { fixes });
+          return [this.nameOf(this.LA(0))];
+        },
       },
-    });
-    this.CONSUME(t.RParen, { ERR_MSG: "`)` after the parameters of a function" });
+    ]);
     this.OR([
       { ALT: () => this.CONSUME(t.FatArrow) },
       {
@@ -187,6 +192,22 @@ export abstract class ExpressionParser extends RecoveringParser {
       ],
     });
     return { kind: "Lambda", parameters, body, span: this.spanFrom(start) };
+  });
+
+  private lambdaParameters = this.RULE("lambdaParameters", (): readonly ast.Name[] => {
+    const parameters: ast.Name[] = [];
+    this.CONSUME(t.LParen);
+    let more = true;
+    this.MANY({
+      GATE: () => more,
+      DEF: () => {
+        parameters.push(this.nameOf(this.CONSUME(t.Name)));
+        const comma = this.OPTION(() => this.CONSUME(t.Comma));
+        more = this.another(comma !== undefined, t.RParen);
+      },
+    });
+    this.CONSUME(t.RParen, { ERR_MSG: "`)` after the parameters of a function" });
+    return parameters;
   });
 
   /** `{}` and `{ name: ...` are records, any other brace after `=>` opens a block. */
@@ -245,6 +266,7 @@ export abstract class ExpressionParser extends RecoveringParser {
 
   private postfix = this.RULE("postfix", (): ast.Expr => {
     const start = this.LA(1);
+    this.refuseNextPart();
     let expr = this.SUBRULE(this.primary);
     let chain = 0;
     this.MANY(() => {
@@ -412,14 +434,6 @@ export abstract class ExpressionParser extends RecoveringParser {
     if (meant !== undefined) {
       const fixes = [{ title: `Replace by \`${meant}\``, edits: [{ span, text: meant }], safe: true }];
       this.report("syntax/literal", span, { found: token.image, meant }, { fixes });
-    }
-    if (!this.RECORDING_PHASE && this.nextIs(t.FatArrow)) {
-      this.report(
-        "syntax/lambda",
-        span,
-        { problem: "the parameters of a function stand in parentheses" },
-        { help: `write \`(${token.image}) => ...\`` },
-      );
     }
     return { kind: "Reference", name: token.image, span };
   }

@@ -4,7 +4,7 @@ import { type SyntaxCode, syntaxCatalogue } from "./catalogue.ts";
 import { type Details, type Diagnostic, makeDiagnostic, type Note, type Placeholders } from "./diagnostic.ts";
 import { attachDocs } from "./doc-comments.ts";
 import type { Comment, Lexeme } from "./lexer.ts";
-import { type Container, type ContainerKind, startsPart } from "./recovery.ts";
+import { type Container, type ContainerKind, interruptsExpression, startsPart } from "./recovery.ts";
 import type { Source, Span } from "./source.ts";
 import { describe, helpFor, helpForPart, partNames, unexpectedPart } from "./syntax-help.ts";
 import * as t from "./tokens.ts";
@@ -204,6 +204,16 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     const token = this.peek();
     if (token.depth < container.depth) return true;
     return token.depth === container.depth && startsPart(container.kind, this.input as Lexeme[], token.index);
+  }
+
+  /** Fails where the next part starts although an expression is due: `let a = b +` before `output c = ...`, whose words may be names as well. */
+  protected refuseNextPart(): void {
+    if (this.RECORDING_PHASE || !this.peek().firstOnLine) return;
+    const container = this.#containers[this.#containers.length - 1] as Container;
+    const token = this.peek();
+    if (token.depth === container.depth && interruptsExpression(container.kind, this.input as Lexeme[], token.index)) {
+      this.fail(this.unexpected("an expression", token));
+    }
   }
 
   /** Parses `{ parts }`; whatever is no part is reported and skipped. */

@@ -47,6 +47,13 @@ export function startsPart(kind: ContainerKind, tokens: readonly Lexeme[], i: nu
   }
 }
 
+/** As `startsPart`, but only where the tokens cannot go on with an expression either. */
+export function interruptsExpression(kind: ContainerKind, tokens: readonly Lexeme[], i: number): boolean {
+  const { first, second } = three(tokens, i);
+  if (!first.firstOnLine || !startsPart(kind, tokens, i)) return false;
+  return kind === "bank" ? second.tokenType === t.Equals : second.tokenType !== t.LParen;
+}
+
 function startsTopLevel(tokens: readonly Lexeme[], i: number): boolean {
   const { first, second, third } = three(tokens, i);
   if (first.tokenType === t.ImportToken) return second.tokenType === t.LCurly;
