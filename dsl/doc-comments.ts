@@ -6,12 +6,12 @@ export function attachDocs(tokens: readonly Lexeme[], comments: readonly Comment
   let tokenIndex = 0;
   let run: Comment[] = [];
   for (const [i, comment] of comments.entries()) {
-    if (!comment.doc) continue;
+    if (comment.kind !== "doc") continue;
     const previous = run[run.length - 1];
     if (previous !== undefined && (comments[i - 1] !== previous || !adjacent(previous, comment))) run = [];
     run.push(comment);
     const next = comments[i + 1];
-    if (next !== undefined && next.doc && adjacent(comment, next)) continue;
+    if (next?.kind === "doc" && adjacent(comment, next)) continue;
     while (tokenIndex < tokens.length && (tokens[tokenIndex] as Lexeme).startOffset < comment.span.start) tokenIndex += 1;
     const token = tokens[tokenIndex];
     if (token !== undefined) docs.set(token.startOffset, run.map(docLine).join("\n"));

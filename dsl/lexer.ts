@@ -6,10 +6,10 @@ import * as t from "./tokens.ts";
 
 /** A comment as written, with its slashes. */
 export interface Comment {
+  /** "doc" for `///` on a line of its own, which documents what follows. */
+  readonly kind: "line" | "doc";
   readonly text: string;
   readonly span: Span;
-  /** `///` on a line of its own: documents what follows. */
-  readonly doc: boolean;
   /** Whether something other than a comment stands before it on its line. */
   readonly trailing: boolean;
 }
@@ -237,6 +237,6 @@ function toComment(token: IToken, source: Source): Comment {
   const text = token.image.trimEnd();
   const lineStart = source.text.lastIndexOf("\n", start - 1) + 1;
   const trailing = start > 0 && /[^\s\uFEFF]/.test(source.text.slice(lineStart, start));
-  const doc = /^\/\/\/(?!\/)/.test(text) && !trailing;
-  return { text, span: { source, start, end: start + text.length }, doc, trailing };
+  const kind = /^\/\/\/(?!\/)/.test(text) && !trailing ? "doc" : "line";
+  return { kind, text, span: { source, start, end: start + text.length }, trailing };
 }

@@ -134,7 +134,8 @@ function closeUnclosed(tokens: readonly Lexeme[], token: Lexeme, open: Lexeme[])
     open.length = 1;
     return;
   }
-  if (startsStatement(tokens, i)) while (open.length > 0 && (open[open.length - 1] as Lexeme).tokenType !== t.LCurly) open.pop();
+  const isConst = token.tokenType === t.ConstToken && isName(three(tokens, i).second);
+  if (isConst || startsStatement(tokens, i)) while (open.length > 0 && (open[open.length - 1] as Lexeme).tokenType !== t.LCurly) open.pop();
 }
 
 function closeBracket(closer: TokenType, open: Lexeme[]): void {
