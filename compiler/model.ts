@@ -21,6 +21,8 @@ export interface CheckedModel {
   readonly transfers: readonly ModelTransfer[];
   readonly banks: readonly ModelBank[];
   readonly penalties: readonly { readonly name: string; readonly value: Value }[];
+  /** What penalties read beside the model's inputs: `label/ctr` and `epoch`. Training feeds them. */
+  readonly trainingInputs: readonly { readonly name: string; readonly value: Value }[];
   readonly outputs: readonly ModelOutput[];
   /** The settings of `train`, as plain data; null without the block. */
   readonly train: Readonly<Record<string, unknown>> | null;

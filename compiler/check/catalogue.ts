@@ -213,7 +213,7 @@ export const catalogue = defineCatalogue({
   },
   "call/recursive": {
     severity: "error",
-    message: "calls nest more than {limit} deep, in `{callee}`",
+    message: "calls nest more than {limit} deep: {cycle}",
     why: "A definition that calls itself would build an endless network.",
     help: "Use `iterate`, `fold` or a comprehension.",
   },
@@ -410,7 +410,7 @@ export const catalogue = defineCatalogue({
   },
   "task/activated-twice": {
     severity: "error",
-    message: "the flow of task `{task}` already ends in `{op}`, and the task applies `{activation}` again",
+    message: "the flow of task `{task}` already ends in `{op}`, and {again}",
     why: "Flows return logits; plec applies the activation for predictions and computes losses from logits, where they are exact.",
     help: "Remove the activation at the end of the flow, or state `activation: none`.",
   },

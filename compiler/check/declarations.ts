@@ -4,7 +4,7 @@ import { closest } from "../../dsl/suggest.ts";
 import type { TaskKind } from "../model.ts";
 import { finding } from "./catalogue.ts";
 import { cycleNotes, type Dependency, formatCycle, orderTasks } from "./transfer-graph.ts";
-import { referencedNames } from "./references.ts";
+import { declaredNames, referencedNames } from "./references.ts";
 
 /** An item that gives a name to a value. */
 export type NamedItem = Const | DimDeclaration | Input | Let | Param | Bank;
@@ -56,14 +56,13 @@ export function collectDeclarations(model: Model, diagnostics: Diagnostic[]): De
   const transfers = checkTransfers(items.Transfer, tasks, diagnostics);
   const flows = assignFlows(items.Flow, tasks, enabled, diagnostics);
   checkTransfersApplied(transfers, flows, diagnostics);
+  checkOutputNames(items.Output, [...items.Input, ...items.Task], diagnostics);
   checkRequiredInput(items.Input, model, diagnostics);
   for (const train of items.Train.slice(1)) diagnostics.push(finding("train/duplicate", train.span, {}, { notes: [{ message: "the first", span: items.Train[0]?.span ?? null }] }));
   for (const bank of items.Bank) if (bank.entries.length === 0) diagnostics.push(finding("bank/empty", bank.name.span, { name: bank.name.text }));
   const names = enabled.map((task) => task.name.text);
-  const ordering = orderTasks(names, dependenciesOf(transfers, flows, names));
-  if (ordering.order === null) {
-    diagnostics.push(finding("transfer/cycle", ordering.cycle[0]?.span ?? model.name.span, { cycle: formatCycle(ordering.cycle) }, { notes: cycleNotes(ordering.cycle) }));
-  }
+  const { order, cycles } = orderTasks(names, dependenciesOf(transfers, flows, tasks, diagnostics));
+  for (const cycle of cycles) diagnostics.push(finding("transfer/cycle", cycle[0]?.span ?? model.name.span, { cycle: formatCycle(cycle) }, { notes: cycleNotes(cycle) }));
   return {
     model,
     named,
@@ -77,7 +76,7 @@ export function collectDeclarations(model: Model, diagnostics: Diagnostic[]): De
     outputs: items.Output,
     penalties: items.Penalty,
     train: items.Train[0] ?? null,
-    order: ordering.order ?? names,
+    order: cycles.length === 0 ? order : names,
     sound: diagnostics.slice(before).every((diagnostic) => diagnostic.severity !== "error"),
   };
 }
@@ -142,8 +141,9 @@ function checkSettings(
 ): void {
   for (const { settings } of items) {
     const seen = new Map<string, Name>();
-    for (const { name } of settings?.fields ?? []) {
+    for (const { name, value } of settings?.fields ?? []) {
       declare(seen, name, diagnostics, () => {});
+      checkLiteral(name.text, value, diagnostics);
       if (known.includes(name.text)) continue;
       const near = closest(name.text, known);
       const help = near === null ? `its settings are ${known.join(", ")}` : `did you mean \`${near}\`?`;
@@ -151,6 +151,16 @@ function checkSettings(
       diagnostics.push(finding("model/setting", name.span, { what, name: name.text }, { help, fixes }));
     }
   }
+}
+
+/** Settings that are read before anything is evaluated. */
+function checkLiteral(name: string, value: Expr, diagnostics: Diagnostic[]): void {
+  const isName = (expr: Expr) => expr.kind === "Reference";
+  const expected = {
+    enabled: value.kind === "BooleanLiteral" ? null : "`true` or `false`",
+    route: isName(value) || (value.kind === "ListLiteral" && value.items.every(isName)) ? null : "the name of an entry of a `routes` bank, or a list of them",
+  }[name];
+  if (typeof expected === "string") diagnostics.push(finding("type/mismatch", value.span, { what: `\`${name}\``, expected, found: "another expression" }));
 }
 
 function checkGroups(tasks: readonly Task[], enabled: readonly Task[], groups: ReadonlyMap<string, Group>, diagnostics: Diagnostic[]): void {
@@ -222,20 +232,25 @@ function assignFlows(flows: readonly Flow[], tasks: ReadonlyMap<string, Task>, e
   return result;
 }
 
-/** Every edge is applied: the target's flow has the stage `transfers`, once. */
+/** The flow of every target has the stage `transfers`: one finding for each flow, at the first edge that it drops. */
 function checkTransfersApplied(transfers: readonly Transfer[], flows: ReadonlyMap<string, Flow>, diagnostics: Diagnostic[]): void {
-  const reported = new Set<Flow>();
-  for (const { to, span } of transfers) {
-    const flow = flows.get(to.text);
-    if (flow === undefined) continue;
-    const uses = referencedNames(flow.body).filter((reference) => reference.name === "transfers");
-    if (uses.length === 0) {
-      diagnostics.push(finding("transfer/dropped", span, { task: to.text }, { notes: [{ message: "its flow", span: flow.task?.span ?? flow.per?.span ?? null }] }));
-    } else if (uses.length > 1 && !reported.has(flow)) {
-      reported.add(flow);
-      diagnostics.push(finding("transfer/twice", uses[1]?.span ?? span, {}, { notes: [{ message: "the first", span: uses[0]?.span ?? null }] }));
-    }
+  const dropped = new Map<Flow, Transfer[]>();
+  for (const transfer of transfers) {
+    const flow = flows.get(transfer.to.text);
+    if (flow === undefined || referencedNames(flow.body).some((reference) => reference.name === "transfers")) continue;
+    dropped.set(flow, [...(dropped.get(flow) ?? []), transfer]);
   }
+  for (const [flow, [first, ...others]] of dropped) {
+    if (first === undefined) continue;
+    const notes = [{ message: "its flow", span: flow.task?.span ?? flow.per?.span ?? null }, ...others.map(({ span }) => ({ message: "this edge is dropped too", span }))];
+    diagnostics.push(finding("transfer/dropped", first.span, { task: first.to.text }, { notes }));
+  }
+}
+
+/** Outputs stand beside the predictions, which bear the names of tasks, and beside the inputs. */
+function checkOutputNames(outputs: readonly Output[], taken: readonly (Input | Task)[], diagnostics: Diagnostic[]): void {
+  const seen = new Map(taken.map(({ name }) => [name.text, name]));
+  for (const { name } of outputs) declare(seen, name, diagnostics, () => {});
 }
 
 function checkRequiredInput(inputs: readonly Input[], model: Model, diagnostics: Diagnostic[]): void {
@@ -243,12 +258,17 @@ function checkRequiredInput(inputs: readonly Input[], model: Model, diagnostics:
 }
 
 /** Edges, and flows that read other tasks by name. */
-function dependenciesOf(transfers: readonly Transfer[], flows: ReadonlyMap<string, Flow>, tasks: readonly string[]): readonly Dependency[] {
-  const known = new Set(tasks);
+function dependenciesOf(transfers: readonly Transfer[], flows: ReadonlyMap<string, Flow>, tasks: ReadonlyMap<string, Task>, diagnostics: Diagnostic[]): readonly Dependency[] {
   const edges: Dependency[] = transfers.map((transfer) => ({ from: transfer.from.text, to: transfer.to.text, span: transfer.span, kind: "transfer" }));
-  for (const [task, flow] of flows) {
+  for (const [target, flow] of flows) {
     if (flow.task === null) continue;
-    for (const { name, span } of referencedNames(flow.body)) if (known.has(name)) edges.push({ from: name, to: task, span, kind: "use" });
+    const own = declaredNames(flow.body);
+    for (const { name, span } of referencedNames(flow.body)) {
+      const task = own.has(name) ? undefined : tasks.get(name);
+      if (task === undefined) continue;
+      if (isEnabled(task)) edges.push({ from: name, to: target, span, kind: "use" });
+      else diagnostics.push(finding("transfer/disabled-task", span, { side: "from", name }, { notes: [{ message: "declared here", span: task.name.span }] }));
+    }
   }
   return edges;
 }

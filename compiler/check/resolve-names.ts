@@ -6,6 +6,7 @@ import { children } from "../../dsl/visit.ts";
 import { namedTypes } from "../elaborate/match-type.ts";
 import type { LoadedFile } from "../project.ts";
 import { finding } from "./catalogue.ts";
+import { taskKinds } from "./declarations.ts";
 
 /** A declared name and whether something has read it. */
 interface Declared {
@@ -54,7 +55,10 @@ export function resolveNames(loaded: LoadedFile, preludeNames: readonly string[]
   for (const name of builtinNames) outer.add(name);
   for (const name of preludeNames) outer.add(name);
   const names = new Names(outer);
-  for (const { local, span } of loaded.imported) names.add(local, span, true);
+  for (const { local, span } of loaded.imported) {
+    if (names.has(local)) diagnostics.push(finding("name/duplicate", span, { name: local }, { notes: [{ message: "imported here first", span: names.find(local)?.span ?? null }] }));
+    else names.add(local, span, true);
+  }
   // Names whose import failed were reported; they count as declared.
   for (const statement of file.imports) for (const { name, alias } of statement.names) if (!names.has((alias ?? name).text)) names.add((alias ?? name).text);
   const places = new Map<string, Name>();
@@ -113,6 +117,11 @@ class Resolver {
       names.add(name.text, name.span);
     }
     if (definition.result !== null) this.type(definition.result, names);
+    for (const { text, span } of definition.fits) {
+      if ((taskKinds as readonly string[]).includes(text)) continue;
+      const near = closest(text, taskKinds);
+      this.#diagnostics.push(finding("task/kind", span, { kind: text }, { help: near === null ? null : `did you mean \`${near}\`?` }));
+    }
     this.block(definition.body, names);
   }
 
@@ -128,7 +137,7 @@ class Resolver {
         case "Param":
           this.type(statement.type, names);
           this.expr(statement.initial, names);
-          this.#record(statement.tags, names);
+          if (statement.tags !== null) this.expr(statement.tags, names);
           this.#local(statement.name, names);
           break;
         case "Output":
@@ -155,7 +164,7 @@ class Resolver {
 
   #duplicate(name: Name, names: Names): void {
     this.#diagnostics.push(
-      finding("name/duplicate", name.span, { name: name.text }, { notes: [{ message: "declared here first", span: names.find(name.text)?.span ?? null }], help: "give each step a name of its own, or make it a pipe" }),
+      finding("name/duplicate", name.span, { name: name.text }, { notes: [{ message: "declared here first", span: names.find(name.text)?.span ?? null }] }),
     );
   }
 
@@ -165,7 +174,7 @@ class Resolver {
 
   model(model: Model, outer: Names): void {
     const names = new Names(outer);
-    for (const name of ["B", "all"]) names.add(name);
+    for (const name of ["B", "all", "tasks"]) names.add(name);
     const flowOutputs: string[] = [];
     for (const item of model.items) {
       if (item.kind === "Let") for (const name of item.names) names.add(name.text, name.span, true);
@@ -192,13 +201,16 @@ class Resolver {
       case "Let":
       case "Output":
       case "Penalty":
+        if (item.kind !== "Let") for (const name of tasks) inner.add(name);
+        if (item.kind === "Penalty") for (const name of item.per === null ? ["epoch"] : ["epoch", "label"]) inner.add(name);
         if (item.kind !== "Let" && item.per !== null) for (const name of [...flowOutputs, "logit", "prediction"]) inner.add(name);
         if (item.kind !== "Penalty" && item.type !== null) this.type(item.type, inner);
         return this.expr(item.value, inner);
       case "Param":
         this.type(item.type, names);
         this.expr(item.initial, names);
-        return this.#record(item.tags, names);
+        if (item.tags !== null) this.expr(item.tags, names);
+        return;
       case "Bank":
         for (const entry of item.entries) {
           if (entry.count !== null) this.expr(entry.count, inner);
@@ -214,7 +226,7 @@ class Resolver {
       case "Transfer":
         return this.expr(item.value, names);
       case "Flow":
-        for (const name of [...tasks, "transfers"]) inner.add(name);
+        for (const name of item.task === null ? ["transfers"] : [...tasks, "transfers"]) inner.add(name);
         return this.block(item.body, inner);
       case "DimDeclaration":
       case "Train":
@@ -270,6 +282,15 @@ class Resolver {
           if (clause.condition !== null) this.expr(clause.condition, inner);
         }
         return this.expr(node.value, inner);
+      }
+      case "RecordLiteral": {
+        const seen = new Names(null);
+        for (const { name } of node.fields) {
+          if (seen.has(name.text)) this.#duplicate(name, seen);
+          seen.add(name.text, name.span);
+        }
+        for (const field of node.fields) this.expr(field.value, names);
+        return;
       }
       case "IndexRange":
         return;

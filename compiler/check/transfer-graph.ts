@@ -10,15 +10,34 @@ export interface Dependency {
   readonly kind: "transfer" | "use";
 }
 
-/** An order that satisfies every dependency, or a cycle edge by edge. */
-export type Ordering = { readonly order: readonly string[]; readonly cycle: null } | { readonly order: null; readonly cycle: readonly Dependency[] };
+/** An order of the tasks, and the cycles that keep it from satisfying every dependency, each edge by edge. */
+export interface Ordering {
+  readonly order: readonly string[];
+  readonly cycles: readonly (readonly Dependency[])[];
+}
+
+/** The order of execution. The edges of each cycle found are left aside for the next one, so that no two cycles share an edge. */
+export function orderTasks(tasks: readonly string[], dependencies: readonly Dependency[]): Ordering {
+  const cycles: (readonly Dependency[])[] = [];
+  for (let left = dependencies; ; ) {
+    const order = sortTasks(tasks, left);
+    if (order.length === tasks.length) return { order, cycles };
+    const placed = new Set(order);
+    const cycle = findCycle(
+      tasks.filter((task) => !placed.has(task)),
+      left,
+    );
+    cycles.push(cycle);
+    left = left.filter((dependency) => !cycle.includes(dependency));
+  }
+}
 
 /**
- * Kahn's algorithm; among tasks that are ready, the one declared first goes first.
+ * Kahn's algorithm: the tasks that no cycle holds back. Among tasks that are ready, the one declared first goes first.
  *
  * @see Kahn, Topological sorting of large networks, CACM 1962
  */
-export function orderTasks(tasks: readonly string[], dependencies: readonly Dependency[]): Ordering {
+function sortTasks(tasks: readonly string[], dependencies: readonly Dependency[]): readonly string[] {
   const waiting = new Map(tasks.map((task) => [task, 0]));
   const outgoing = new Map<string, Dependency[]>(tasks.map((task) => [task, []]));
   for (const dependency of dependencies) {
@@ -37,9 +56,7 @@ export function orderTasks(tasks: readonly string[], dependencies: readonly Depe
       if (left === 0) ready.add(position.get(to) as number);
     }
   }
-  if (order.length === tasks.length) return { order, cycle: null };
-  const placed = new Set(order);
-  return { order: null, cycle: findCycle(tasks.filter((task) => !placed.has(task)), dependencies) };
+  return order;
 }
 
 /** Positions that are ready, smallest first: a binary heap. */

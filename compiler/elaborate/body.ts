@@ -40,7 +40,8 @@ export function evaluateBody(block: Block, name: string, scope: LocalScope, cont
         declarePenalty(statement, context);
         break;
       case "Require":
-        checkRequirement(statement, name, context);
+        // What follows was written for arguments that meet the requirement.
+        if (!meetsRequirement(statement, name, context)) return { result: poison, members };
         break;
       case "Return":
         result = evaluate(statement.value, context);
@@ -86,7 +87,8 @@ function evaluateOutput(statement: Output, scope: LocalScope, context: Context):
 export function declarePenalty(statement: Penalty, context: Context): void {
   const inner = { ...context, place: context.place.child(statement.name.text) };
   const value = evaluate(statement.value, inner);
-  if (value.kind === "poison") return;
+  // `none` is how a penalty leaves out a task.
+  if (value.kind === "poison" || value.kind === "none") return;
   if (value.kind !== "tensor" || shapeOf(value).length !== 0 || dtypeOf(value) !== "f32") {
     report(context, "type/mismatch", statement.value.span, { what: `the penalty \`${statement.name.text}\``, expected: "a scalar f32[]", found: describe(value) });
     return;
@@ -94,14 +96,16 @@ export function declarePenalty(statement: Penalty, context: Context): void {
   context.session.penalties.push({ name: context.place.node(statement.name.text), value: value.value });
 }
 
-function checkRequirement(statement: Require, name: string, context: Context): void {
+function meetsRequirement(statement: Require, name: string, context: Context): boolean {
   const condition = evaluate(statement.condition, context);
-  if (condition.kind === "poison" || (condition.kind === "boolean" && condition.value)) return;
+  if (condition.kind === "poison" || (condition.kind === "boolean" && condition.value)) return true;
+  const { span } = statement.condition;
   if (condition.kind === "boolean") {
     // The caller broke it, so the caller's place is the place of the finding.
     const at = context.frame?.span ?? statement.span;
     report({ ...context, frame: context.frame?.parent ?? null }, "call/requirement", at, { callee: name, message: statement.message.value }, { notes: [{ message: "required here", span: statement.span }] });
-    return;
-  }
-  report(context, "type/not-static", statement.condition.span, { what: "the condition of `require`", found: describe(condition) });
+  } else if (condition.kind === "tensor") {
+    report(context, "type/not-static", span, { what: "the condition of `require`", found: describe(condition) });
+  } else report(context, "type/mismatch", span, { what: "the condition of `require`", expected: "true or false", found: describe(condition) });
+  return false;
 }

@@ -2,13 +2,13 @@ import type { Definition, Parameter } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { evaluateBody } from "./body.ts";
-import { type Context, limits, report } from "./context.ts";
+import { type Context, type Frame, limits, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
 import { DimBinding, formatType, matchType } from "./match-type.ts";
 import { LocalScope, type Scope } from "./scope.ts";
 import { listNames } from "./subscript.ts";
-import { type DefinitionFunction, functionName, type FunctionValue, type LambdaFunction, poison, type StaticValue } from "./value.ts";
+import { type DefinitionFunction, type FunctionValue, type LambdaFunction, poison, type StaticValue } from "./value.ts";
 
 /** An argument as given: by position when it has no name. */
 export interface GivenArgument {
@@ -21,7 +21,7 @@ export interface GivenArgument {
 /** Calls a function; `context.place` is where its instance stands. */
 export function applyFunction(callee: FunctionValue, given: readonly GivenArgument[], context: Context, span: Span, calleeSpan: Span): StaticValue {
   const depth = (context.frame?.depth ?? 0) + 1;
-  if (depth > limits.callDepth) return report(context, "call/recursive", span, { limit: limits.callDepth, callee: functionName(callee) });
+  if (depth > limits.callDepth) return reportDepth(context);
   switch (callee.form) {
     case "definition":
       return callDefinition(callee, given, context, span, calleeSpan);
@@ -43,6 +43,19 @@ export function applyFunction(callee: FunctionValue, given: readonly GivenArgume
       return callee.builtin.apply({ context, span, values: slots.map((slot) => slot?.value), spans: slots.map((slot) => slot?.span) });
     }
   }
+}
+
+/** Calls that nest too deep: one finding for the circle that they run in, wherever it was entered. */
+function reportDepth(context: Context): StaticValue {
+  const frames: Frame[] = [];
+  for (let at = context.frame; at !== null; at = at.parent) frames.push(at);
+  const repeat = frames.findIndex((frame, i) => i > 0 && frame.at === frames[0]?.at);
+  const circle = frames.slice(0, repeat < 0 ? 1 : repeat);
+  const first = circle.reduce((best, frame) => (frame.span.start < best.span.start ? frame : best));
+  const start = circle.indexOf(first);
+  const way = [...circle.slice(start), ...circle.slice(0, start)].map(({ callee }) => callee ?? "(…) => …");
+  const names = repeat < 0 ? way : [...way.reverse(), way[0] as string];
+  return report({ ...context, frame: null }, "call/recursive", first.span, { limit: limits.callDepth, cycle: names.join(" → ") });
 }
 
 /** Puts arguments into the slots of the parameters; null once something was reported. */
@@ -88,8 +101,7 @@ function callLambda(callee: LambdaFunction, given: readonly GivenArgument[], con
     callee.scope,
     callee.parameters.map((name, i) => [name, slots[i]?.value ?? poison]),
   );
-  const frame = { callee: "(…) => …", span, parent: context.frame?.parent ?? null, depth: (context.frame?.depth ?? 0) + 1 };
-  const inner: Context = { ...context, scope, frame: context.frame === null ? null : { ...context.frame, depth: frame.depth } };
+  const inner: Context = { ...context, scope, frame: { callee: null, at: callee.span, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 } };
   if (callee.body.kind === "Block") return evaluateBody(callee.body, "(…) => …", scope, inner).result;
   return evaluate(callee.body, inner);
 }
@@ -118,7 +130,7 @@ function callDefinition(callee: DefinitionFunction, given: readonly GivenArgumen
     ...context,
     scope,
     labels: labelCalls(definition.body),
-    frame: { callee: name, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 },
+    frame: { callee: name, at: definition.name.span, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 },
   };
   let fits = true;
   for (const [i, parameter] of definition.parameters.entries()) {
@@ -131,7 +143,9 @@ function callDefinition(callee: DefinitionFunction, given: readonly GivenArgumen
   if (result.kind === "poison") return poison;
   const returned = definition.result === null ? result : matchResult(definition, result, binding, inside);
   if (returned.kind !== "tensor") return returned;
-  return { ...returned, span, members: members.size > 0 ? members : null, made: definition };
+  // A module that wraps another one passes on what that one offers.
+  const offered = new Map([...(returned.members ?? []), ...members]);
+  return { ...returned, span, members: offered.size > 0 ? offered : null, made: definition };
 }
 
 function matchParameter(

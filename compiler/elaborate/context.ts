@@ -31,6 +31,14 @@ export interface DeclaredPenalty {
 /** Findings that symbols alone cannot decide. */
 const undecidable: ReadonlySet<string> = new Set(["type/not-static", "dim/not-divisible", "call/requirement", "dim/slice-past-end", "param/outside-initial", "dim/unbound"]);
 
+/** Codes of which one at a place is enough: a further one says the same with other numbers. */
+const oncePerPlace = /^(dim|type|param)\/|^call\/(recursive|limit)/;
+
+/** Equal for two findings that say the same. */
+export function keyOf({ code, span, message }: Diagnostic): string {
+  return `${code} ${span?.source.name} ${span?.start} ${span?.end} ${oncePerPlace.test(code) ? "" : message}`;
+}
+
 /** Everything that one elaboration accumulates. */
 export class Session {
   readonly builder = new GraphBuilder();
@@ -50,11 +58,10 @@ export class Session {
     this.generic = generic;
   }
 
-  /** Adds a finding once for each code, place and message. */
+  /** Adds a finding unless it says what another one has said. */
   report(diagnostic: Diagnostic): void {
     if (this.generic && undecidable.has(diagnostic.code)) this.undecided = true;
-    const { span } = diagnostic;
-    const key = `${diagnostic.code} ${span?.source.name} ${span?.start} ${span?.end}${diagnostic.code.startsWith("dim") ? "" : diagnostic.message}`;
+    const key = keyOf(diagnostic);
     if (this.#reported.has(key)) return;
     this.#reported.add(key);
     this.diagnostics.push(diagnostic);
@@ -79,7 +86,10 @@ export class Session {
 
 /** A call that is being evaluated, for the notes of findings inside of it. */
 export interface Frame {
-  readonly callee: string;
+  /** null for a function without a name. */
+  readonly callee: string | null;
+  /** Where the callee is declared. */
+  readonly at: Span;
   readonly span: Span;
   readonly parent: Frame | null;
   readonly depth: number;
@@ -161,7 +171,9 @@ function distinct(notes: readonly Note[], own: Span): readonly Note[] {
 
 function frameNotes(frame: Frame | null): readonly Note[] {
   const notes: Note[] = [];
-  for (let at = frame; at !== null && notes.length < 4; at = at.parent) notes.push({ message: `in this call of \`${at.callee}\``, span: at.span });
+  for (let at = frame; at !== null && notes.length < 4; at = at.parent) {
+    if (at.callee !== null) notes.push({ message: `in this call of \`${at.callee}\``, span: at.span });
+  }
   return notes;
 }
 

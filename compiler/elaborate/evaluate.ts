@@ -53,10 +53,14 @@ function listOf(items: readonly StaticValue[]): StaticValue {
   return items.some((item) => item.kind === "poison") ? poison : listValue(items);
 }
 
-/** Unknown names were reported when names were resolved; here they are poison. */
+/** Most unknown names were reported when names were resolved; others exist for some tasks and not for all. */
 function evaluateReference(expr: Reference, context: Context): StaticValue {
-  const value = lookupName(context.scope, expr.name, context);
-  if (value === undefined) return poison;
+  const value = lookupName(context.scope, expr.name, context, expr.span);
+  if (value === undefined) {
+    const task = context.task?.fields.get("name");
+    const help = task?.kind === "string" ? `task \`${task.value}\` has no such name: an \`output\` of a flow exists for the tasks of that flow` : null;
+    return report(context, "name/unknown", expr.span, { name: expr.name }, { help });
+  }
   return value.kind === "tensor" ? { ...value, span: expr.span } : value;
 }
 
@@ -166,6 +170,7 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
   const label = context.labels.get(call) ?? "";
   let place = label === "" || callee.form === "builtin" ? context.place : context.place.child(label);
   if (call.per !== null) {
+    if (!place.hasUnit && context.session.generic) return applyFunction(callee, all, { ...context, place }, call.span, call.callee.span);
     if (!place.hasUnit) return report(context, "per/nothing-to-share", call.per.span, { unit: call.per.unit });
     if (call.per.unit === "group" && context.group === null) {
       const name = context.task?.fields.get("name");

@@ -1,4 +1,5 @@
 import type { Const } from "../../dsl/ast.ts";
+import type { Span } from "../../dsl/source.ts";
 import { findDefinition, type LoadedFile } from "../project.ts";
 import { report, type Context } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
@@ -41,7 +42,7 @@ export class FileScope implements Scope {
     this.#files = files;
   }
 
-  lookup(name: string, context: Context): StaticValue | undefined {
+  lookup(name: string, context: Context, span: Span): StaticValue | undefined {
     const known = this.#known.get(name);
     if (known !== undefined && known !== "busy") return known;
     const definition = findDefinition(this.#file.file, name);
@@ -53,7 +54,7 @@ export class FileScope implements Scope {
       return this.#keep(name, evaluate(constant.value, { ...context, scope: this, place: Place.root.child(name), labels: labelCalls(constant.value), frame: null }));
     }
     const imported = this.#file.imported.find((candidate) => candidate.local === name);
-    return imported === undefined ? undefined : this.#files.of(imported.from).lookup(imported.name, context);
+    return imported === undefined ? undefined : this.#files.of(imported.from).lookup(imported.name, context, span);
   }
 
   #keep(name: string, value: StaticValue): StaticValue {

@@ -16,6 +16,8 @@ import { booleanValue, type FunctionValue, listValue, numberValue, poison, type 
  * wherever the definition is called. What only numbers could decide (a division, a `require`) is left to the calls.
  */
 export function checkDefinition(definition: Definition, scope: FileScope, diagnostics: Diagnostic[]): void {
+  const parameters = definition.parameters.map((parameter) => parameter.name.text);
+  if (new Set(parameters).size < parameters.length) return; // Reported when names were resolved.
   const found: Diagnostic[] = [];
   const session = new Session(found, true);
   const names = new LocalScope(scope);

@@ -38,6 +38,10 @@ export function declareInput(input: Input, context: Context): DeclaredInput {
   if (input.defaultValue !== null && !type.optional) {
     return nothing(report(context, "type/mismatch", input.defaultValue.span, { what: `input \`${name}\`, which has a default,`, expected: `optional: \`${formatType(type)}?\``, found: "required" }));
   }
+  if (type.dtype !== "f32" && !(Number.isInteger(fill) && fill >= (vocabulary === null ? -(2 ** 31) : 0) && fill < (vocabulary ?? 2 ** 31))) {
+    const values = vocabulary === null ? `a whole number` : `an id from 0 to ${vocabulary - 1}`;
+    return nothing(report(context, "type/range", input.defaultValue?.span ?? type.span, { message: `the default of input \`${name}\` is ${values}, not ${fill}` }));
+  }
   const dtype: DType = type.dtype === "id" ? "i32" : type.dtype;
   const tensor = makeTensor(context, "input", [], { name, dtype, shape: dims }, input.name.span, { slices: slices.length > 0 ? slices.map(toSliceOf) : null, vocabulary });
   const info = { name, dtype, shape: dims, optional: type.optional, fill, vocabulary, slices, doc: input.doc, span: input.name.span };

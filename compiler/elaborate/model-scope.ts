@@ -11,9 +11,9 @@ import { labelCalls } from "./labels.ts";
 import { joinBanks } from "./operators.ts";
 import { declareParam } from "./params.ts";
 import { Place } from "./place.ts";
-import type { Scope } from "./scope.ts";
+import { lookupName, type Scope } from "./scope.ts";
 import { shapeOf } from "./tensors.ts";
-import { describe, numberValue, poison, recordValue, type RecordValue, type StaticValue, type TensorValue } from "./value.ts";
+import { describe, listValue, numberValue, poison, recordValue, type RecordValue, type StaticValue, stringValue, type TensorValue } from "./value.ts";
 
 /** An entry of a bank once evaluated, for summaries and for the check of unused experts. */
 export interface EvaluatedEntry {
@@ -31,6 +31,9 @@ export interface Units {
 }
 
 const batch = symbolDim("B");
+
+/** Instances of one entry beyond this are typing mistakes. */
+export const largestBank = 10_000;
 
 /** The names of a model. Each is evaluated on first use, once for each unit that it is per. */
 export class ModelScope implements Scope {
@@ -54,12 +57,12 @@ export class ModelScope implements Scope {
     return { ...this.#base, task: unit.task, group: unit.group };
   }
 
-  lookup(name: string, context: Context): StaticValue | undefined {
+  lookup(name: string, context: Context, span: Span): StaticValue | undefined {
     const item = this.#declarations.named.get(name);
-    if (item !== undefined) return this.#valueIn(name, item, context);
+    if (item !== undefined) return this.#valueIn(name, item, context, span);
     if (name === "B") return numberValue(batch);
-    if (name === "task") return context.task ?? undefined;
-    if (name === "group") return context.group ?? undefined;
+    if (name === "tasks") return listValue([...this.#units.task.keys()].map(stringValue));
+    if (name === "task" || name === "group") return context[name] ?? report(context, "per/outside", span, { name, unit: name });
     return undefined;
   }
 
@@ -68,6 +71,7 @@ export class ModelScope implements Scope {
     const item = this.#declarations.named.get(name);
     const per = item === undefined ? null : unitOf(item);
     if (item?.kind === "Bank" && item.role === "routes" && per === null) return this.#evaluateFor(name, item, null, context);
+    if (item === undefined && lookupName(this, name, context, span) === undefined) return poison; // Reported when names were resolved.
     if (item === undefined || per === null) {
       return report(context, "type/mismatch", span, { what: "the argument of `all`", expected: "a name that is per task or per group", found: `\`${name}\`` });
     }
@@ -87,33 +91,35 @@ export class ModelScope implements Scope {
     }
   }
 
-  #valueIn(name: string, item: NamedItem, context: Context): StaticValue {
+  #valueIn(name: string, item: NamedItem, context: Context, span: Span): StaticValue {
     const per = unitOf(item);
     if (per === null) {
       const value = this.#evaluateFor(name, item, null, context);
-      return item.kind === "Bank" && item.role === "routes" && context.task !== null ? this.#route(item, value, context) : value;
+      return item.kind === "Bank" && item.role === "routes" && context.task !== null ? this.#route(value, context) : value;
     }
     const record = context[per];
     const unit = record === null ? null : textField(record, "name");
-    if (record === null || unit === null) return report(context, "per/outside", item.kind === "Let" ? (item.names[0]?.span ?? item.span) : item.name.span, { name, unit: per });
+    if (record === null || unit === null) {
+      return report(context, "per/outside", span, { name, unit: per }, { notes: [{ message: `\`${name}\` is declared per ${per} here`, span: declaredAt(item) }] });
+    }
     return this.#evaluateFor(name, item, { per, unit, record }, context);
   }
 
   /** A task's entry of a `routes` bank. */
-  #route(bank: Bank, value: StaticValue, context: Context): StaticValue {
+  #route(value: StaticValue, context: Context): StaticValue {
     if (value.kind !== "record" || context.task === null) return value;
     const task = this.#declarations.tasks.get(textField(context.task, "name") ?? "");
     for (const route of task === undefined ? [] : routesOf(task, this.#declarations)) {
       const entry = value.fields.get(route.name);
       if (entry !== undefined) return entry;
     }
-    return report(context, "task/no-route", task?.name.span ?? bank.name.span, { task: task?.name.text ?? "", bank: bank.name.text }, { notes: [{ message: "the bank", span: bank.name.span }] });
+    return poison; // Tasks without a route are reported once for the model.
   }
 
   #evaluateFor(name: string, item: NamedItem, unit: EvaluationUnit | null, context: Context): StaticValue {
     const key = unit === null ? name : `${name} ${unit.unit}`;
     const known = this.#values.get(key);
-    if (known === "busy") return report(context, "name/recursive", item.kind === "Let" ? (item.names[0]?.span ?? item.span) : item.name.span, { name });
+    if (known === "busy") return report(context, "name/recursive", declaredAt(item), { name });
     if (known !== undefined) return known;
     this.#values.set(key, "busy");
     const group = unit === null ? null : unit.per === "group" ? unit.record : groupRecord(unit.record);
@@ -157,16 +163,16 @@ export class ModelScope implements Scope {
         fields.set(name, this.#evaluateEntry(bank, entry, name, unit, { ...context, place: place.child(name), labels: labelCalls(entry.value) }));
       }
     }
-    // A wrong entry was reported; the bank without it would only bring findings that follow from that.
-    return [...fields.values()].some((value) => value.kind === "poison") ? poison : recordValue(`bank ${bank.name.text}`, fields);
+    // A wrong entry, or none, was reported; the bank without it would only bring findings that follow from that.
+    return fields.size === 0 || [...fields.values()].some((value) => value.kind === "poison") ? poison : recordValue(`bank ${bank.name.text}`, fields);
   }
 
   #entryNames(entry: Entry, context: Context): readonly string[] {
     if (entry.count === null) return [entry.name.text];
     const count = toInteger(evaluate(entry.count, context), entry.count.span, "the number of instances", context);
     if (count === null) return [];
-    if (count < 1 || count > 10_000) {
-      report(context, "type/range", entry.count.span, { message: `a bank entry has 1 to 10000 instances, not ${count}` });
+    if (count < 1 || count > largestBank) {
+      report(context, "type/range", entry.count.span, { message: `a bank entry has 1 to ${largestBank} instances, not ${count}` });
       return [];
     }
     return Array.from({ length: count }, (_, i) => `${entry.name.text}_${i}`);
@@ -191,6 +197,10 @@ interface EvaluationUnit {
   readonly per: "task" | "group";
   readonly unit: string;
   readonly record: RecordValue;
+}
+
+function declaredAt(item: NamedItem): Span {
+  return item.kind === "Let" ? (item.names[0]?.span ?? item.span) : item.name.span;
 }
 
 const noCalls = { kind: "NoneLiteral" } as never;

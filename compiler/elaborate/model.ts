@@ -1,10 +1,10 @@
 import type { Model, Output, Penalty } from "../../dsl/ast.ts";
 import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { collectDeclarations, type Declarations, settingOf } from "../check/declarations.ts";
-import { checkLoss } from "../check/losses.ts";
+import { checkLoss, lossOperands } from "../check/losses.ts";
 import { checkUnused } from "../check/unused.ts";
 import { type Dim, dimsEqual, symbolDim } from "../ir/dim.ts";
-import type { Graph, GraphInput, GraphOutput, GraphParam } from "../ir/graph.ts";
+import type { DType, Graph, GraphInput, GraphOutput, GraphParam } from "../ir/graph.ts";
 import type { CheckedModel, ModelBank, ModelGroup, ModelTask, ModelTransfer } from "../model.ts";
 import { prune } from "../passes/prune.ts";
 import { claim, declarePenalty } from "./body.ts";
@@ -14,12 +14,13 @@ import { evaluate } from "./evaluate.ts";
 import type { FileScope } from "./file-scope.ts";
 import { inputValue } from "./inputs.ts";
 import { labelCalls } from "./labels.ts";
-import { groupRecord, ModelScope, placeOf, routesOf } from "./model-scope.ts";
+import { groupRecord, ModelScope, placeOf, routesOf, textField } from "./model-scope.ts";
 import { Place } from "./place.ts";
-import { LocalScope } from "./scope.ts";
+import { LocalScope, type Scope } from "./scope.ts";
 import { evaluateTask, Flows, squeezeWidth, type TaskResult, type TaskSettings } from "./tasks.ts";
+import { makeTensor } from "./tensors.ts";
 import { evaluateTrain } from "./train.ts";
-import { describe, functionName, numberValue, recordValue, type RecordValue, stringValue, type StaticValue } from "./value.ts";
+import { describe, functionName, numberValue, recordValue, type RecordValue, stringValue, type StaticValue, type TensorValue } from "./value.ts";
 
 /** Checks a model and builds its graph; null when there are errors. */
 export function elaborateModel(model: Model, scope: FileScope, hash: string, diagnostics: Diagnostic[]): CheckedModel | null {
@@ -40,6 +41,8 @@ class Elaboration {
   readonly #settings = new Map<string, TaskSettings>();
   readonly #groups = new Map<string, RecordValue>();
   readonly #outputs: GraphOutput[] = [];
+  /** What only training feeds: labels by task, and the epoch. */
+  readonly #trainingInputs = new Map<string, TensorValue>();
 
   constructor(declarations: Declarations, fileScope: FileScope, session: Session) {
     this.#declarations = declarations;
@@ -91,6 +94,7 @@ class Elaboration {
       transfers: this.#modelTransfers(),
       banks: this.#modelBanks(),
       penalties,
+      trainingInputs: [...this.#trainingInputs].map(([name, { value }]) => ({ name, value })),
       outputs: this.#outputs.map(({ name, doc }) => ({ name, doc })),
       train,
     };
@@ -158,28 +162,50 @@ class Elaboration {
   }
 
   #evaluatePenalty(penalty: Penalty, results: ReadonlyMap<string, TaskResult>): void {
-    for (const { context } of this.#unitContexts(penalty, results)) declarePenalty(penalty, { ...context, labels: labelCalls(penalty.value) });
+    for (const { context } of this.#unitContexts(penalty, results)) {
+      const scope: Scope = { parent: context.scope, lookup: (name) => this.#trainingName(name, context, penalty.span) };
+      declarePenalty(penalty, { ...context, scope, labels: labelCalls(penalty.value) });
+    }
+  }
+
+  /** `epoch`, counted from 0, and the `label` of the task at hand. */
+  #trainingName(name: string, context: Context, span: Model["span"]): TensorValue | undefined {
+    if (name === "epoch") return this.#trainingInput("epoch", "f32", [], span);
+    const task = context.task === null ? null : textField(context.task, "name");
+    const settings = task === null ? undefined : this.#settings.get(task);
+    if (name !== "label" || settings === undefined) return undefined;
+    const { dtype, shape } = lossOperands(settings.kind, settings.width).labels;
+    return this.#trainingInput(`label/${task}`, dtype, shape, span);
+  }
+
+  #trainingInput(name: string, dtype: DType, shape: readonly Dim[], span: Model["span"]): TensorValue | undefined {
+    const before = this.#trainingInputs.get(name);
+    if (before !== undefined) return before;
+    const made = makeTensor(this.#scope.contextFor(), "input", [], { name, dtype, shape }, span);
+    if (made.kind === "tensor") this.#trainingInputs.set(name, made);
+    return made.kind === "tensor" ? made : undefined;
   }
 
   /** A context for each unit of a model-level output or penalty; per task, the flow's outputs are in scope. */
   #unitContexts(item: Output | Penalty, results: ReadonlyMap<string, TaskResult>): readonly { readonly suffix: string; readonly context: Context; readonly scope: Context["scope"] }[] {
     const name = item.name.text;
+    // Every flow has run by now, so tasks are names here: `ctr.logit`.
+    const scope: Scope = { parent: this.#scope, lookup: (task) => (results.has(task) ? this.#flows.source(task) : undefined) };
     if (item.per === null || item.per.unit === "model") {
-      const context = { ...this.#scope.contextFor(), place: Place.root.child(name) };
-      return [{ suffix: "", context, scope: context.scope }];
+      return [{ suffix: "", context: { ...this.#scope.contextFor(), scope, place: Place.root.child(name) }, scope }];
     }
     if (item.per.unit === "group") {
       return [...this.#groups].map(([group, record]) => {
-        const context = { ...this.#scope.contextFor({ task: null, group: record }), place: placeOf(name, { per: "group", unit: group, record }) };
-        return { suffix: `/${group}`, context, scope: context.scope };
+        const context = { ...this.#scope.contextFor({ task: null, group: record }), scope, place: placeOf(name, { per: "group", unit: group, record }) };
+        return { suffix: `/${group}`, context, scope };
       });
     }
     return [...results].map(([task, result]) => {
       const { record } = this.#settings.get(task) as TaskSettings;
       const base = this.#scope.contextFor({ task: record, group: groupRecord(record) });
-      const scope = new LocalScope(base.scope, [...result.outputs, ["logit", result.logit], ["prediction", result.prediction]]);
-      const context = { ...base, scope, place: placeOf(name, { per: "task", unit: task, record }) };
-      return { suffix: `/${task}`, context, scope };
+      const own = new LocalScope(scope, [...result.outputs, ["logit", result.logit], ["prediction", result.prediction]]);
+      const context = { ...base, scope: own, place: placeOf(name, { per: "task", unit: task, record }) };
+      return { suffix: `/${task}`, context, scope: own };
     });
   }
 

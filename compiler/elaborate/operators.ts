@@ -115,6 +115,8 @@ function applyToNumbers(op: BinaryOp, a: Dim, b: Dim, span: Span, context: Conte
     }
     case "==":
     case "!=":
+      // What holds for no symbol may hold for a number.
+      if (context.session.generic && !dimsEqual(a, b) && (typeof a !== "number" || typeof b !== "number")) context.session.undecided = true;
       return booleanValue(dimsEqual(a, b) === (op === "=="));
   }
   if (typeof a !== "number" || typeof b !== "number") {

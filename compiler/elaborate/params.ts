@@ -77,15 +77,15 @@ function initialGraph(statement: Param, shape: readonly number[], name: string, 
   const evaluated = given.kind === "function" ? applyFunction(given, [], inner, span, span) : given;
   const value = toTensor(inner, evaluated, statement.initial.span, "an initial value");
   if (value.kind === "poison") return null;
+  if (!inner.initial?.own.has(value.value)) {
+    report(context, "param/depends-on-data", statement.initial.span, {});
+    return null;
+  }
   const from = value.value.type.shape;
   const offset = shape.length - from.length;
   const stretches = offset >= 0 && from.every((dim, i) => dim === 1 || dimsEqual(dim, shape[i + offset] as Dim));
   if (!stretches || value.value.type.dtype !== "f32") {
     report(context, "param/bad-initial", statement.initial.span, { found: describe(evaluated), shape: formatShape(shape) });
-    return null;
-  }
-  if (!inner.initial?.own.has(value.value)) {
-    report(context, "param/depends-on-data", statement.initial.span, {});
     return null;
   }
   return { name, inputs: [], params: [], nodes: builderOf(inner).nodes, outputs: [{ name: "value", value: value.value, doc: null }] };

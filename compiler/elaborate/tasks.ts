@@ -1,9 +1,10 @@
-import type { Expr, Flow, Task, Transfer } from "../../dsl/ast.ts";
+import type { Entry, Expr, Flow, Task, Transfer } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { type Declarations, isEnabled, settingOf, taskKinds } from "../check/declarations.ts";
 import { dimsEqual, symbolDim } from "../ir/dim.ts";
 import type { Dim } from "../ir/dim.ts";
+import type { Node, Value } from "../ir/graph.ts";
 import type { TaskKind } from "../model.ts";
 import { evaluateBody } from "./body.ts";
 import { define, tensorAt } from "./builtins/define.ts";
@@ -13,10 +14,10 @@ import { type Context, report } from "./context.ts";
 import { toInteger, toNumber } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
-import { groupRecord, type ModelScope, placeOf, routesOf } from "./model-scope.ts";
+import { groupRecord, largestBank, type ModelScope, placeOf, routesOf } from "./model-scope.ts";
 import { LocalScope } from "./scope.ts";
-import { makeTensor, shapeOf } from "./tensors.ts";
-import { describe, type FunctionValue, functionName, listValue, numberValue, poison, recordValue, type RecordValue, type StaticValue, stringValue, type TensorValue } from "./value.ts";
+import { dtypeOf, makeTensor, shapeOf } from "./tensors.ts";
+import { type BuiltinCall, describe, type FunctionValue, functionName, listValue, numberValue, poison, recordValue, type RecordValue, type StaticValue, stringValue, type TensorValue } from "./value.ts";
 
 /** A task with its settings evaluated. */
 export interface TaskSettings {
@@ -103,14 +104,12 @@ function preferredExperts(task: Task, declarations: Declarations, context: Conte
     report(context, "type/mismatch", setting.span, { what: "`prefer`", expected: "a list of experts, such as [perslay, temporal]", found: "something else" });
     return [];
   }
-  const known = declarations.banks.filter((bank) => bank.role === "experts").flatMap((bank) => bank.entries);
+  const known = declarations.banks.filter((bank) => bank.role === "experts").flatMap((bank) => bank.entries.flatMap((entry) => entryNames(entry, context)));
   const names: string[] = [];
   for (const item of setting.items) {
     const name = item.kind === "Reference" ? item.name : null;
-    // `e[2]` makes e_0 and e_1; both are names.
-    const exists = name !== null && known.some((entry) => (entry.count === null ? entry.name.text === name : name.startsWith(`${entry.name.text}_`)));
-    if (!exists) {
-      const near = name === null ? null : closest(name, known.map((entry) => entry.name.text));
+    if (name === null || !known.includes(name)) {
+      const near = name === null ? null : closest(name, known);
       const fixes = near === null ? [] : [{ title: `change to \`${near}\``, safe: false, edits: [{ span: item.span, text: near }] }];
       report(context, "task/unknown-expert", item.span, { task: task.name.text, name: name ?? "…" }, { help: near === null ? null : `did you mean \`${near}\`?`, fixes });
     } else if (names.includes(name)) {
@@ -118,6 +117,14 @@ function preferredExperts(task: Task, declarations: Declarations, context: Conte
     } else names.push(name);
   }
   return names;
+}
+
+/** The names that an entry of a bank makes: `e[2]` makes e_0 and e_1. */
+function entryNames(entry: Entry, context: Context): readonly string[] {
+  if (entry.count === null) return [entry.name.text];
+  const count = evaluate(entry.count, context);
+  const known = count.kind === "number" && typeof count.value === "number" ? Math.min(count.value, largestBank) : 0;
+  return Array.from({ length: Math.max(0, Math.floor(known)) }, (_, i) => `${entry.name.text}_${i}`);
 }
 
 /** A function with settings: `focal(gamma: 2.0)` or `focal`, whose first arguments come later. */
@@ -182,6 +189,8 @@ export class Flows {
   readonly #settings: ReadonlyMap<string, TaskSettings>;
   readonly #scope: ModelScope;
   readonly #results = new Map<string, TaskResult | "busy" | null>();
+  /** Where each task's incoming edges were applied. */
+  readonly #applied = new Map<Task, Span>();
 
   constructor(declarations: Declarations, settings: ReadonlyMap<string, TaskSettings>, scope: ModelScope) {
     this.#declarations = declarations;
@@ -211,16 +220,18 @@ export class Flows {
     const { result, members } = evaluateBody(flow.body, `the flow of ${task.name.text}`, scope, context);
     if (result.kind === "poison") return null;
     const returned = flow.body.statements.find((statement) => statement.kind === "Return");
-    const logit = checkLogit(result, settings, returned?.span ?? flow.span, context);
+    const span = returned?.value.span ?? flow.span;
+    this.#checkTransfersApplied(task, flow, context);
+    const logit = checkLogit(result, settings, span, context);
     if (logit === null) return null;
-    const prediction = activate(logit, settings, returned?.span ?? flow.span, context);
+    const prediction = activate(logit, settings, span, context);
     return prediction === null ? null : { logit, prediction, outputs: members };
   }
 
   /** Names that only flows know: `transfers`, and the other tasks. */
   #flowName(name: string, task: Task, flow: Flow): StaticValue | undefined {
     if (name === "transfers") {
-      const builtin = define("transfers", "x", "Applies the incoming edges in order of declaration.", (call) => this.#applyTransfers(tensorAt(call, 0, "x"), task, call.context));
+      const builtin = define("transfers", "x", "Applies the incoming edges in order of declaration.", (call) => this.#applyTransfers(tensorAt(call, 0, "x"), task, call));
       return { kind: "function", form: "builtin", builtin };
     }
     return flow.task !== null && this.#settings.has(name) ? this.source(name) : undefined;
@@ -234,13 +245,23 @@ export class Flows {
     return recordValue(`task ${name}`, fields);
   }
 
-  #applyTransfers(x: StaticValue, task: Task, context: Context): StaticValue {
+  #applyTransfers(x: StaticValue, task: Task, { context, span }: BuiltinCall): StaticValue {
+    const before = this.#applied.get(task);
+    if (before !== undefined) return report(context, "transfer/twice", span, {}, { notes: before === span ? [] : [{ message: "the first", span: before }] });
+    this.#applied.set(task, span);
     let value = x;
     for (const transfer of this.#declarations.transfers) {
       if (transfer.to.text !== task.name.text || value.kind === "poison") continue;
       value = this.#applyTransfer(value, transfer, context);
     }
     return value;
+  }
+
+  /** The stage `transfers` may stand in a branch that this task does not take. */
+  #checkTransfersApplied(task: Task, flow: Flow, context: Context): void {
+    const edge = this.#declarations.transfers.find((transfer) => transfer.to.text === task.name.text);
+    if (edge === undefined || this.#applied.has(task)) return;
+    report(context, "transfer/dropped", edge.span, { task: task.name.text }, { notes: [{ message: "its flow", span: flow.task?.span ?? flow.per?.span ?? null }] });
   }
 
   #applyTransfer(x: StaticValue, transfer: Transfer, context: Context): StaticValue {
@@ -257,19 +278,39 @@ export class Flows {
 
 function checkLogit(result: StaticValue, { task, width }: TaskSettings, span: Span, context: Context): TensorValue | null {
   const shape = result.kind === "tensor" ? shapeOf(result) : [];
-  if (result.kind === "tensor" && shape.length === 2 && dimsEqual(shape[0] as Dim, symbolDim("B")) && dimsEqual(shape[1] as Dim, width)) return result;
+  if (result.kind === "tensor" && dtypeOf(result) === "f32" && shape.length === 2 && dimsEqual(shape[0] as Dim, symbolDim("B")) && dimsEqual(shape[1] as Dim, width)) return result;
   report(context, "task/logit-shape", span, { task: task.name.text, found: describe(result), width }, { notes: [{ message: `\`${task.name.text}\` is declared here`, span: task.name.span }] });
   return null;
 }
 
 const saturating: ReadonlySet<string> = new Set(["sigmoid", "softmax", "log_softmax"]);
 
+/** Ops after which an activation is still one: they move or drop values. */
+const moving: ReadonlySet<string> = new Set(["reshape", "slice", "transpose", "expand", "concat", "reverse", "stop_gradient", "dropout"]);
+
+/** The activation that every value of a tensor has passed last, or null. */
+function activationBehind(value: Value): Node | null {
+  const seen = new Set<Node>();
+  const pending = [value.node];
+  let found: Node | null = null;
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (saturating.has(node.op)) found = node;
+    else if (moving.has(node.op)) pending.push(...node.inputs.map((input) => input.node));
+    else return null;
+  }
+  return found;
+}
+
 function activate(logit: TensorValue, settings: TaskSettings, span: Span, context: Context): TensorValue | null {
-  const { activation, task, kind } = settings;
-  const { op } = logit.value.node;
-  if (saturating.has(op) && (activation !== null || kind === "binary" || kind === "classes")) {
-    const name = activation === null ? "its loss" : functionName(activation);
-    report(context, "task/activated-twice", span, { task: task.name.text, op, activation: name }, { notes: [{ message: "activated here", span: logit.value.node.span }] });
+  const { activation, task, kind, loss } = settings;
+  const activated = activationBehind(logit.value);
+  const again = activation !== null && saturating.has(functionName(activation)) ? `the task applies \`${functionName(activation)}\` again` : null;
+  const read = loss !== null && (kind === "binary" || kind === "classes") ? `its loss \`${functionName(loss.fn)}\` takes logits` : null;
+  if (activated !== null && (again ?? read) !== null) {
+    const values = { task: task.name.text, op: activated.op, again: again ?? read ?? "" };
+    report(context, "task/activated-twice", span, values, { notes: [{ message: "activated here", span: activated.span }] });
     return null;
   }
   if (activation === null) return logit;

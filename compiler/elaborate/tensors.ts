@@ -64,12 +64,22 @@ export function makeScalar(context: Context, number: NumberValue, span: Span, dt
   if (typeof number.value !== "number") {
     return report(context, "type/not-static", span, { what: "a number in tensor arithmetic", found: `the dim ${formatDim(number.value)}` });
   }
-  return makeTensor(context, "constant", [], { dtype, shape: [], data: [number.value] }, span);
+  if (dtype === "i32" && !(Number.isInteger(number.value) && Math.abs(number.value) < 2 ** 31)) {
+    return report(context, "type/dtype", span, { message: `${number.value} is no i32, which is what it meets here` });
+  }
+  // A bool tensor takes no numbers: as f32 they meet the op's own rule.
+  return makeConstant(context, [number.value], [], span, dtype === "bool" ? "f32" : dtype);
 }
 
 /** A constant tensor. */
 export function makeConstant(context: Context, data: readonly number[], shape: readonly number[], span: Span, dtype: DType = "f32"): TensorValue | PoisonValue {
+  const wrong = data.find((number) => !isFloat32(number));
+  if (wrong !== undefined) return report(context, "type/range", span, { message: `${wrong} is no number that f32 can hold` });
   return makeTensor(context, "constant", [], { dtype, shape, data }, span);
+}
+
+function isFloat32(number: number): boolean {
+  return Number.isFinite(Math.fround(number));
 }
 
 /** The value as a tensor: numbers become scalars of the wanted type, anything else but a tensor is reported. */

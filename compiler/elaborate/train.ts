@@ -7,7 +7,15 @@ import { listNames } from "./subscript.ts";
 import { describe } from "./value.ts";
 
 /** What a setting of the train block may be. */
-type Form = "count" | "number" | "string" | "flag" | "names" | Options | ListOf;
+type Form = "count" | "epoch" | "number" | "positive" | "share" | "string" | "flag" | "names" | Options | ListOf;
+
+const numberForms = {
+  count: { expected: "a whole number from 1 up", holds: (n: number) => Number.isSafeInteger(n) && n >= 1 },
+  epoch: { expected: "a whole number from 0 up", holds: (n: number) => Number.isSafeInteger(n) && n >= 0 },
+  number: { expected: "a number", holds: Number.isFinite },
+  positive: { expected: "a number greater than 0", holds: (n: number) => Number.isFinite(n) && n > 0 },
+  share: { expected: "a number from 0 to 1", holds: (n: number) => n >= 0 && n <= 1 },
+} as const;
 
 /** One of several named forms with settings of their own: `adamw(lr: 5e-4)`. */
 interface Options {
@@ -20,22 +28,22 @@ interface ListOf {
 
 /** Every setting of `train`; defaults belong to the training code that reads them. */
 const settings: Readonly<Record<string, Form>> = {
-  optimizer: { options: { adamw: { lr: "number", weight_decay: "number", beta1: "number", beta2: "number", eps: "number" }, sgd: { lr: "number", momentum: "number", weight_decay: "number" } } },
-  schedule: { options: { cosine_restarts: { t0: "count", t_mult: "count", lr_min: "number" }, constant: {} } },
+  optimizer: { options: { adamw: { lr: "positive", weight_decay: "share", beta1: "share", beta2: "share", eps: "positive" }, sgd: { lr: "positive", momentum: "share", weight_decay: "share" } } },
+  schedule: { options: { cosine_restarts: { t0: "count", t_mult: "count", lr_min: "share" }, constant: {} } },
   batch: "count",
   accumulate: "count",
-  clip: "number",
+  clip: "positive",
   early_stop: "count",
-  seed: "count",
+  seed: "epoch",
   weighting: {
-    options: { uncertainty: { clamp: "number", form: "string" }, fixed: {}, dwa: { temperature: "number" }, gradnorm: { alpha: "number", lr: "number" }, pcgrad: {} },
+    options: { uncertainty: { clamp: "positive", form: "string" }, fixed: {}, dwa: { temperature: "positive" }, gradnorm: { alpha: "number", lr: "positive" }, pcgrad: {} },
   },
   adatt: {
     options: {
-      adatt: { warmup: "count", freeze: "count", every: "count", momentum: "number", negative_below: "number", inter: "number", clamp_low: "number", clamp_high: "number", mode: "string", over: "names", freeze_with: "names" },
+      adatt: { warmup: "epoch", freeze: "epoch", every: "count", momentum: "share", negative_below: "number", inter: "number", clamp_low: "number", clamp_high: "number", mode: "string", over: "names", freeze_with: "names" },
     },
   },
-  phases: { each: { options: { phase: { name: "string", epochs: "count", freeze: "names", lr: "number" } } } },
+  phases: { each: { options: { phase: { name: "string", epochs: "count", freeze: "names", lr: "positive" } } } },
 };
 
 /** Checks the train block against the settings that training knows, and gives it as plain data; null once something was reported. */
@@ -89,8 +97,10 @@ class SettingsReader {
     const value = evaluate(expr, this.#context);
     if (value.kind === "poison") return null;
     const number = value.kind === "number" && typeof value.value === "number" ? value.value : null;
-    if (form === "count") return number !== null && Number.isInteger(number) && number >= 0 ? number : this.#fail(expr.span, `${what} must be a whole number from 0 up, not ${describe(value)}`, null);
-    if (form === "number") return number !== null ? number : this.#fail(expr.span, `${what} must be a number, not ${describe(value)}`, null);
+    if (form in numberForms) {
+      const { holds, expected } = numberForms[form as keyof typeof numberForms];
+      return number !== null && holds(number) ? number : this.#fail(expr.span, `${what} must be ${expected}, not ${describe(value)}`, null);
+    }
     if (form === "string") return value.kind === "string" ? value.value : this.#fail(expr.span, `${what} must be a string, not ${describe(value)}`, null);
     return value.kind === "boolean" ? value.value : this.#fail(expr.span, `${what} must be true or false, not ${describe(value)}`, null);
   }
@@ -105,6 +115,8 @@ class SettingsReader {
       return this.#fail(callee.span, `${what} must be one of ${Object.keys(options).join(", ")}`, near === null ? null : `did you mean \`${near}\`?`);
     }
     const positional = Object.keys(forms);
+    const extra = call?.arguments.slice(positional.length).find((argument) => argument.name === null);
+    if (extra !== undefined) return this.#fail(extra.span, `\`${name}\` has ${positional.length} settings, and this is one more`, null);
     const fields = (call?.arguments ?? []).map((argument, i) => ({
       name: argument.name ?? { kind: "Name" as const, text: positional[i] ?? `argument ${i + 1}`, span: argument.span },
       value: argument.value,

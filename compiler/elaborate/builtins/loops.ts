@@ -96,7 +96,8 @@ function iterate(call: BuiltinCall): StaticValue {
   const count = integerAt(call, 0, "n");
   const fn = functionAt(call, 1, "f");
   if (count === null || fn === null) return poison;
-  if (count < 0 || count > longestUnroll) return report(call.context, "call/limit", spanOf(call, 0), { what: `${count} unrolled repetitions`, limit: longestUnroll });
+  if (count < 0) return report(call.context, "type/range", spanOf(call, 0), { message: `\`iterate\` repeats 0 times or more, not ${count}` });
+  if (count > longestUnroll) return report(call.context, "call/limit", spanOf(call, 0), { what: `${count} unrolled repetitions`, limit: longestUnroll });
   let state = call.values[2] as StaticValue;
   for (let i = 0; i < count && state.kind !== "poison"; i++) state = invoke(fn, [state], call, call.context.place.child(String(i)));
   return state;
@@ -126,7 +127,8 @@ export const loops: readonly Builtin[] = [
   define("range", "n", "The numbers 0 to n - 1.", (call) => {
     const count = integerAt(call, 0, "n");
     if (count === null) return poison;
-    if (count < 0 || count > 1_000_000) return report(call.context, "call/limit", spanOf(call, 0), { what: `a list of ${count}`, limit: 1_000_000 });
+    if (count < 0) return report(call.context, "type/range", spanOf(call, 0), { message: `a list has 0 items or more, not ${count}` });
+    if (count > 1_000_000) return report(call.context, "call/limit", spanOf(call, 0), { what: `a list of ${count}`, limit: 1_000_000 });
     return listValue(Array.from({ length: count }, (_, i) => numberValue(i)));
   }),
 ];

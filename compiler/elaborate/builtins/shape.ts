@@ -86,6 +86,7 @@ function filled(name: string, value: number | null): Builtin {
   return define(name, value === null ? "dims, value" : "dims", "A constant tensor of the given shape.", (call) => {
     const shape = toShape(call.values[0] as StaticValue, spanOf(call, 0), call.context);
     const number = value ?? toNumber(call.values[1] as StaticValue, spanOf(call, 1), "`value`", call.context);
+    if (number !== null && !Number.isFinite(Math.fround(number))) return report(call.context, "type/range", spanOf(call, 1), { message: `${number} is no number that f32 can hold` });
     return shape === null || number === null ? poison : makeTensor(call.context, "full", [], { dtype: "f32", shape, value: number }, call.span);
   });
 }
