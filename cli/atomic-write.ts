@@ -35,7 +35,7 @@ export async function writeFileAtomically(
     if (existsSync(target)) chmodSync(temporary, statSync(target).mode & 0o7777);
     await rename(temporary, target);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    if (existsSync(temporary)) rmSync(temporary, { force: true });
     if (isSystemError(error)) throw new CommandError(`cannot write ${path}: ${describeSystemError(error)}`);
     throw error;
   } finally {

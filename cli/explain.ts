@@ -34,6 +34,6 @@ function suggestCode(code: string, codes: readonly string[]): string {
     }))
     .filter(({ d }) => d <= Math.max(2, code.length / 3))
     .sort((a, b) => a.d - b.d);
-  const suggestions = near.slice(0, 3).map(({ name }) => name);
+  const suggestions = near.filter(({ d }) => d === near[0]?.d).map(({ name }) => name);
   return suggestions.length === 0 ? "; `plec explain` lists all" : `; did you mean ${suggestions.join(" or ")}?`;
 }

@@ -78,14 +78,35 @@ function describe(model: CheckedModel, tree: ParamTree, depth: number): string {
   if (model.transfers.length > 0) {
     sections.push(["Transfers", ...indent(formatTable(model.transfers.map(({ from, to, module }) => [`${from} -> ${to}`, module])))]);
   }
-  sections.push(["Execution order", `  ${model.order.join(" ")}`]);
+  sections.push(["Execution order", ...indent(wrap(model.order, 100))]);
   if (model.outputs.length > 0)
-    sections.push([
-      "Outputs beside the predictions",
-      ...indent(model.outputs.map(({ name, doc }) => (doc === null ? name : `${name}  ${doc}`))),
-    ]);
-  if (model.penalties.length > 0) sections.push(["Penalties", ...indent(model.penalties.map(({ name }) => name))]);
+    sections.push(["Outputs beside the predictions", ...indent(families(model.outputs.map((output) => output.name)))]);
+  if (model.penalties.length > 0) sections.push(["Penalties", ...indent(families(model.penalties.map((penalty) => penalty.name)))]);
   return `${sections.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+function wrap(words: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** Names that differ in one part are shown as one: `gates/* (16)`. */
+function families(names: readonly string[]): string[] {
+  const parts = names.map((name) => name.split("/"));
+  const patterns = parts.map((steps) => {
+    for (const [at] of steps.entries()) {
+      const pattern = steps.map((step, i) => (i === at ? "*" : step));
+      const alike = parts.filter((other) => other.length === steps.length && other.every((step, i) => i === at || step === steps[i]));
+      if (steps.length > 1 && alike.length > 2) return `${pattern.join("/")} (${alike.length})`;
+    }
+    return steps.join("/");
+  });
+  return [...new Set(patterns)];
 }
 
 function indent(lines: readonly string[]): string[] {
