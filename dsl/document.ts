@@ -2,7 +2,7 @@
  * Layout as data, after Wadler's "A prettier printer": what may break into lines, and how deep it is then indented. A group stands on one line if it fits;
  * else its own lines break, and each group within it decides for itself.
  */
-export type Doc = string | readonly Doc[] | Line | Indent | Group | WhenBroken | CommentDoc;
+export type Doc = string | readonly Doc[] | Line | Indent | Group | WhenBroken | Choice | CommentDoc;
 
 interface Line {
   readonly kind: "line";
@@ -27,6 +27,13 @@ interface Group {
 interface WhenBroken {
   readonly kind: "when-broken";
   readonly text: string;
+}
+
+/** Two layouts of several lines each: the first one if its first line fits. */
+interface Choice {
+  readonly kind: "choice";
+  readonly preferred: Doc;
+  readonly otherwise: Doc;
 }
 
 /** A `//` comment: nothing can follow it on its line, and its width does not count. */
@@ -55,6 +62,10 @@ export function whenBroken(text: string): Doc {
   return { kind: "when-broken", text };
 }
 
+export function choice(preferred: Doc, otherwise: Doc): Doc {
+  return { kind: "choice", preferred, otherwise };
+}
+
 export function comment(text: string, place: { readonly own: boolean; readonly blank: boolean }): Doc {
   return { kind: "comment", text, ...place };
 }
@@ -67,6 +78,7 @@ export function breaks(doc: Doc): boolean {
     case "line":
       return doc.flat === null;
     case "comment":
+    case "choice":
       return true;
     case "when-broken":
       return false;
@@ -94,7 +106,10 @@ export function renderDocument(doc: Doc, width: number): string {
     if (typeof doc === "string") page.write(doc, indent);
     else if (isList(doc)) for (let i = doc.length - 1; i >= 0; i -= 1) stack.push({ indent, flat, doc: doc[i] as Doc });
     else if (doc.kind === "indent") stack.push({ indent: indent + 2, flat, doc: doc.content });
-    else if (doc.kind === "group") stack.push({ indent, flat: flat || (!doc.breaks && fits(doc.content, width - page.column(indent), stack)), doc: doc.content });
+    else if (doc.kind === "group")
+      stack.push({ indent, flat: flat || (!doc.breaks && fits(doc.content, width - page.column(indent), stack)), doc: doc.content });
+    else if (doc.kind === "choice")
+      stack.push({ indent, flat, doc: fits(doc.preferred, width - page.column(indent), []) ? doc.preferred : doc.otherwise });
     else if (doc.kind === "when-broken") page.write(flat ? "" : doc.text, indent);
     else if (doc.kind === "comment") page.comment(doc, indent);
     else if (flat && doc.flat !== null) page.write(doc.flat, indent);
@@ -116,6 +131,7 @@ function fits(doc: Doc, columns: number, rest: readonly Command[]): boolean {
     else if (isList(doc)) for (let i = doc.length - 1; i >= 0; i -= 1) stack.push({ ...next, doc: doc[i] as Doc });
     else if (doc.kind === "indent") stack.push({ ...next, doc: doc.content });
     else if (doc.kind === "group") stack.push({ ...next, flat: flat && !doc.breaks, doc: doc.content });
+    else if (doc.kind === "choice") stack.push({ ...next, doc: doc.preferred });
     else if (doc.kind === "when-broken") left -= flat ? 0 : doc.text.length;
     else if (doc.kind === "comment") return true;
     else if (!flat || doc.flat === null) return true;
