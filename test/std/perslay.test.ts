@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { buildLibrary, noise, randomWeights, rowOf, tensor, withRow } from "./build-library.ts";
-import { at, distance, type Row, rows } from "./reference.ts";
+import { at, distance, layerNorm, linear, type Row, rows, silu } from "./reference.ts";
 
 const imports = `import { PersLay, diagram_features } from "std/experts/perslay"`;
 const expert = buildLibrary({
@@ -75,6 +75,29 @@ describe("PersLay", () => {
       ),
     );
     expect(distance(found.data, expected)).toBeLessThan(1e-10);
+  });
+
+  test("joins the features of each degree of each diagram with the statistics", () => {
+    const weights = randomWeights(small);
+    const [gs, bs, W1, c1, g1, b1, W2, c2] = weights.inOrder(8, "y/raw/");
+    const [g2, b2] = weights.inOrder(2, "y/layer_norm/");
+    const streams = [
+      { diagrams: inputs.short, count: 6, degrees: [0, 1] },
+      { diagrams: inputs.long, count: 4, degrees: [0, 1, 2] },
+    ];
+    const expected = [0, 1, 2].flatMap((row) => {
+      const joined = streams.flatMap(({ diagrams, count, degrees }, stream) => {
+        const points = rows(diagrams).slice(row * count, row * count + count);
+        return degrees.flatMap((degree) => {
+          const [center, inverseWidth, tent, C] = weights.inOrder(4, `y/points/${stream}/${degree}/`);
+          const mask = points.map((point) => Number(point[2] === degree));
+          return features(points, mask, rows(center), rows(inverseWidth), [...tent.data], at(C.data, 0));
+        });
+      });
+      const seen = [...joined, ...layerNorm(rowOf(inputs.stats, row), gs, bs)];
+      return layerNorm(linear(layerNorm(linear(seen, W1, c1), g1, b1).map(silu), W2, c2), g2, b2);
+    });
+    expect(distance(small.run(inputs, weights).y.data, expected)).toBeLessThan(1e-9);
   });
 
   test("does not depend on the order of points", () => {

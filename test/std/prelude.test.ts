@@ -147,7 +147,7 @@ describe("masks", () => {
     inputs: ["x: f32[B, 4, 2]", "flat: f32[B, 3]"],
     outputs: {
       present: "present(x)",
-      flat: "present(flat)",
+      present_flat: "present(flat)",
       steps: "step_mask(x)",
       mean: "masked_mean(x, step_mask(x))",
       last: "last_valid(x, step_mask(x))",
@@ -161,7 +161,7 @@ describe("masks", () => {
 
   test("present and step_mask find any entry other than 0", () => {
     expect(out.present).toEqual(tensor([3, 1], (i) => Number(i !== 1)));
-    expect(out.flat).toEqual(tensor([3, 1], (i) => Number(i === 1)));
+    expect(out.present_flat).toEqual(tensor([3, 1], (i) => Number(i === 1)));
     expect(out.any).toEqual(tensor([3, 1], () => 1));
     expect(rows(out.steps)).toEqual([
       [1, 0, 1, 0],

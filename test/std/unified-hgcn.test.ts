@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { NdArray } from "../../compiler/ir/ndarray.ts";
 import { buildLibrary, noise, randomWeights, rowOf, scaled, tensor, withRow } from "./build-library.ts";
-import { at, distance, dot, rows, scale } from "./reference.ts";
+import { add, at, distance, dot, layerNorm, linear, type Row, rows, scale, silu, softmax, softplus, sum } from "./reference.ts";
 
 const imports = `import { UnifiedHGCN, exp0, log0, project, mobius_add, gyromidpoint } from "std/experts/unified_hgcn"`;
 
@@ -73,7 +74,91 @@ describe("Poincaré ball", () => {
   });
 });
 
+/** Points of the ball of curvature -c, one operation at a time. */
+class Ball {
+  readonly c: number;
+
+  constructor(c: number) {
+    this.c = c;
+  }
+
+  exp(u: Row): Row {
+    const length = Math.sqrt(this.c * dot(u, u) + 1e-12);
+    return scale(u, Math.tanh(length) / length);
+  }
+
+  log(x: Row): Row {
+    const length = Math.min(Math.sqrt(this.c * dot(x, x) + 1e-12), 1 - 4e-3);
+    return scale(x, Math.atanh(length) / length);
+  }
+
+  clip(x: Row): Row {
+    const length = Math.sqrt(dot(x, x) + 1e-12);
+    const most = (1 - 4e-3) / Math.sqrt(this.c);
+    return length > most ? scale(x, most / length) : x;
+  }
+
+  enter(u: Row): Row {
+    return this.clip(this.exp(u));
+  }
+
+  add(x: Row, y: Row): Row {
+    const [xy, x2, y2] = [dot(x, y), dot(x, x), dot(y, y)];
+    const left = 1 + 2 * this.c * xy + this.c * y2;
+    const right = 1 - this.c * x2;
+    const under = 1 + 2 * this.c * xy + this.c ** 2 * x2 * y2;
+    return x.map((v, i) => (left * v + right * at(y, i)) / under);
+  }
+
+  linear(u: Row, W: NdArray, b: NdArray): Row {
+    return this.clip(this.add(this.enter(linear(u, W)), this.enter([...b.data])));
+  }
+}
+
 describe("UnifiedHGCN", () => {
+  for (const aggregate of ["tangent", "gyromidpoint"]) {
+    test(`is two rounds of attention among nodes in learned balls, then an MLP (${aggregate})`, () => {
+      const model = small(aggregate);
+      const weights = randomWeights(model);
+      const [c1, c2, c3, Wa, ba, Wb, bb, Wm, bm, s1, t1, e1, W1, b1, s2, t2, e2, W2, b2, V1, d1, g1, h1, V2, d2, g2, h2] =
+        weights.inOrder(27);
+      const balls = [c1, c2, c3].map((raw) => new Ball(softplus(at(raw.data, 0))));
+      const layers = [
+        { source: s1, target: t1, bias: e1, W: W1, b: b1 },
+        { source: s2, target: t2, bias: e2, W: W2, b: b2 },
+      ];
+      const input = new Ball(1);
+      const expected = [0, 1, 2].flatMap((i) => {
+        const first = balls[0] as Ball;
+        let h = [
+          first.linear(input.log(input.clip(rowOf(smallInputs.a, i))), Wa, ba),
+          first.linear(input.log(input.clip(rowOf(smallInputs.b, i))), Wb, bb),
+          first.linear(rowOf(smallInputs.merchant, i), Wm, bm),
+        ];
+        layers.forEach(({ source, target, bias, W, b }, l) => {
+          const [ball, next] = [balls[l] as Ball, balls[l + 1] as Ball];
+          const points = h.map((x) => ball.linear(ball.log(x), W, b));
+          const t = points.map((x) => ball.log(x));
+          h = t.map((own) => {
+            const scores = t.map((other) => dot(other, [...source.data]) + dot(own, [...target.data]) + at(bias.data, 0));
+            const A = softmax(scores.map((v) => (v > 0 ? v : 0.2 * v)));
+            if (aggregate === "tangent") {
+              const mixed = t.reduce<Row>((total, other, u) => add(total, scale(other, at(A, u))), scale(own, 0));
+              return next.enter(mixed.map(silu));
+            }
+            const lambda = points.map((x) => 2 / (1 - ball.c * dot(x, x)));
+            const over = sum(lambda.map((v, u) => at(A, u) * (v - 1)));
+            const middle = points.reduce<Row>((total, x, u) => add(total, scale(x, (at(A, u) * at(lambda, u)) / over)), scale(own, 0));
+            return next.enter(scale(ball.log(ball.clip(middle)), 0.5).map(silu));
+          });
+        });
+        const seen = h.flatMap((x) => (balls[2] as Ball).log(x));
+        return layerNorm(linear(layerNorm(linear(seen, V1, d1), g1, h1).map(silu), V2, d2), g2, h2);
+      });
+      expect(distance(model.run(smallInputs, weights).y.data, expected)).toBeLessThan(1e-9);
+    });
+  }
+
   test("has 205,061 weights", () => expect(expert.count).toBe(205_061));
 
   for (const aggregate of ["tangent", "gyromidpoint"]) {
