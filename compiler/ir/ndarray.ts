@@ -117,8 +117,8 @@ export function gatherStrided(x: NdArray, shape: readonly number[], strides: rea
     let to = at(offsets, 0);
     let from = at(offsets, 1) + offset;
     if (step === 1) out.data.set(x.data.subarray(from, from + length), to);
-    else if (step === 0) out.data.fill(at(x.data, from), to, to + length);
-    else for (let i = 0; i < length; i++, from += step) out.data[to++] = at(x.data, from);
+    else if (step === 0) out.data.fill(read(x.data, from), to, to + length);
+    else for (let i = 0; i < length; i++, from += step) out.data[to++] = read(x.data, from);
   });
   return out;
 }
@@ -129,6 +129,11 @@ export function broadcastTo(x: NdArray, shape: readonly number[]): NdArray {
 }
 
 /** An element known to exist. */
-export function at(values: ArrayLike<number>, index: number): number {
+export function at(values: readonly number[], index: number): number {
   return values[index] as number;
+}
+
+/** The same for data. Apart from `at`, because a function that sees one kind of array alone is several times as fast. */
+export function read(data: Float64Array, index: number): number {
+  return data[index] as number;
 }

@@ -1,8 +1,10 @@
 import { type Dim, dimsEqual, formatDim } from "../ir/dim.ts";
 import type { DType, TensorType } from "../ir/graph.ts";
-import { aroundAxis, at, forEachRow, loopNest, makeArray, type NdArray, stridesOf } from "../ir/ndarray.ts";
+import { aroundAxis, at, makeArray, type NdArray, read, sizeOf } from "../ir/ndarray.ts";
+
 import type { OpAttributes } from "./attributes.ts";
 import { batch, type OpDefinition, type OpRows, type Sample } from "./op.ts";
+import { type FoldRow, fold, map, maxRow, minRow, sumRow } from "./rows.ts";
 import { axisError, dimAt, formatType, type Inferred, operandError, shapeAt, shapeError, tensor } from "./shape-rules.ts";
 
 type ReduceOp = "reduce_sum" | "reduce_mean" | "reduce_max" | "reduce_min";
@@ -10,16 +12,10 @@ type AxisOp = "softmax" | "log_softmax" | "cumsum" | "reverse";
 
 /** Reductions, and ops that keep the shape and work along one axis. */
 export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
-  reduce_sum: reduction({ type: "ReduceSum", axes: "input" }, ["f32", "i32"], 0, (total, x) => total + x),
-  reduce_mean: reduction(
-    { type: "ReduceMean", axes: "attribute" },
-    ["f32"],
-    0,
-    (total, x) => total + x,
-    (total, count) => total / count,
-  ),
-  reduce_max: reduction({ type: "ReduceMax", axes: "attribute" }, ["f32", "i32"], -Infinity, Math.max),
-  reduce_min: reduction({ type: "ReduceMin", axes: "attribute" }, ["f32", "i32"], Infinity, Math.min),
+  reduce_sum: reduction({ type: "ReduceSum", axes: "input" }, ["f32", "i32"], { start: 0, row: sumRow }),
+  reduce_mean: reduction({ type: "ReduceMean", axes: "attribute" }, ["f32"], { start: 0, row: sumRow }, (total, count) => total / count),
+  reduce_max: reduction({ type: "ReduceMax", axes: "attribute" }, ["f32", "i32"], { start: -Infinity, row: maxRow }),
+  reduce_min: reduction({ type: "ReduceMin", axes: "attribute" }, ["f32", "i32"], { start: Infinity, row: minRow }),
 
   softmax: {
     infer: keepShape("f32"),
@@ -130,8 +126,7 @@ function axisSamples<K extends AxisOp>([low, high]: readonly [number, number]): 
 function reduction<K extends ReduceOp>(
   target: { readonly type: string; readonly axes: "input" | "attribute" },
   allowed: readonly DType[],
-  start: number,
-  step: (total: number, x: number) => number,
+  folding: { readonly start: number; readonly row: FoldRow },
   finish?: (total: number, count: number) => number,
 ): OpDefinition<K> {
   return {
@@ -153,7 +148,7 @@ function reduction<K extends ReduceOp>(
         ),
       ];
     },
-    evaluate: ([x], { axes, keep }) => [reduce(x as NdArray, axes, keep, start, step, finish)],
+    evaluate: ([x], { axes, keep }) => [reduce(x as NdArray, axes, keep, folding, finish)],
     onnx: (onnx, [x], { attributes: { axes, keep } }) => {
       if (axes.length === 0) return x as string;
       if (target.axes === "input") return onnx.op(target.type, [x as string, onnx.ints(axes)], { keepdims: Number(keep) });
@@ -178,31 +173,13 @@ function reduce(
   x: NdArray,
   axes: readonly number[],
   keep: boolean,
-  start: number,
-  step: (total: number, x: number) => number,
+  folding: { readonly start: number; readonly row: FoldRow },
   finish?: (total: number, count: number) => number,
 ): NdArray {
-  const kept = x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
-  const out = makeArray(keep ? kept : kept.filter((_, axis) => !axes.includes(axis)));
-  out.data.fill(start);
-  const strides = stridesOf(kept).map((stride, axis) => (axes.includes(axis) ? 0 : stride));
-  const nest = loopNest(x.shape, [stridesOf(x.shape), strides]);
-  const inner = nest.sizes.length - 1;
-  const length = at(nest.sizes, inner);
-  const [stepX, stepOut] = nest.strides.map((of) => at(of, inner)) as [number, number];
-  forEachRow(nest, (offsets) => {
-    let [from, to] = offsets as [number, number];
-    if (stepOut === 0) {
-      let total = read(out.data, to);
-      for (let i = 0; i < length; i++, from += stepX) total = step(total, read(x.data, from));
-      out.data[to] = total;
-    } else for (let i = 0; i < length; i++, from += stepX, to += stepOut) out.data[to] = step(read(out.data, to), read(x.data, from));
-  });
-  if (finish !== undefined) {
-    const count = axes.reduce((product, axis) => product * at(x.shape, axis), 1);
-    for (let i = 0; i < out.data.length; i++) out.data[i] = finish(read(out.data, i), count);
-  }
-  return out;
+  const kept = keep ? x.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim)) : x.shape.filter((_, axis) => !axes.includes(axis));
+  const out = makeArray(kept, fold(x, axes, folding));
+  const count = sizeOf(axes.map((axis) => at(x.shape, axis)));
+  return finish === undefined ? out : map(out, (total) => finish(total, count));
 }
 
 /** Calls `run` on every line along the axis: `from` and `to` begin at the line's first value, later values lie `step` apart. */

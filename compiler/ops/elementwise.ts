@@ -1,18 +1,19 @@
-import type { DType } from "../ir/graph.ts";
-import {
-  at,
-  broadcastShapes,
-  broadcastStrides,
-  castNumber,
-  forEachRow,
-  loopNest,
-  makeArray,
-  type NdArray,
-  stridesOf,
-} from "../ir/ndarray.ts";
+import type { DType, TensorType } from "../ir/graph.ts";
+import { castNumber, type NdArray } from "../ir/ndarray.ts";
 import type { OpAttributes, OpName } from "./attributes.ts";
 import { batch, type OpDefinition, type OpRows, type Sample } from "./op.ts";
-import { broadcastDims, countError, isDims, operandError, sameDTypeError, shapeAt, shapeError, tensor } from "./shape-rules.ts";
+import { addRow, divRow, map, maximumRow, minimumRow, mulRow, type PairRow, pairRow, powRow, select, subRow, zip } from "./rows.ts";
+import {
+  broadcastDims,
+  countError,
+  type Inferred,
+  isDims,
+  operandError,
+  sameDTypeError,
+  shapeAt,
+  shapeError,
+  tensor,
+} from "./shape-rules.ts";
 
 const floats: readonly DType[] = ["f32"];
 const numbers: readonly DType[] = ["f32", "i32"];
@@ -69,21 +70,21 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
   cos: unary("Cos", floats, Math.cos),
   not: unary("Not", bools, (x) => 1 - x, [0, 1]),
 
-  add: binary("Add", numbers, null, (a, b) => a + b),
-  sub: binary("Sub", numbers, null, (a, b) => a - b),
-  mul: binary("Mul", numbers, null, (a, b) => a * b),
-  div: binary("Div", floats, null, (a, b) => a / b, [0.2, 3]),
-  pow: binary("Pow", floats, null, (a, b) => a ** b, [0.2, 3]),
-  min: binary("Min", numbers, null, Math.min),
-  max: binary("Max", numbers, null, Math.max),
-  eq: binary("Equal", anything, "bool", (a, b) => Number(a === b), [0, 2]),
-  ne: binary(["Equal", "Not"], anything, "bool", (a, b) => Number(a !== b), [0, 2]),
-  lt: binary("Less", numbers, "bool", (a, b) => Number(a < b)),
-  le: binary("LessOrEqual", numbers, "bool", (a, b) => Number(a <= b)),
-  gt: binary("Greater", numbers, "bool", (a, b) => Number(a > b)),
-  ge: binary("GreaterOrEqual", numbers, "bool", (a, b) => Number(a >= b)),
-  and: binary("And", bools, null, (a, b) => a & b, [0, 1]),
-  or: binary("Or", bools, null, (a, b) => a | b, [0, 1]),
+  add: arithmetic("Add", numbers, addRow),
+  sub: arithmetic("Sub", numbers, subRow),
+  mul: arithmetic("Mul", numbers, mulRow),
+  div: arithmetic("Div", floats, divRow, [0.2, 3]),
+  pow: arithmetic("Pow", floats, powRow, [0.2, 3]),
+  min: arithmetic("Min", numbers, minimumRow),
+  max: arithmetic("Max", numbers, maximumRow),
+  eq: comparison("Equal", anything, (a, b) => a === b),
+  ne: comparison(["Equal", "Not"], anything, (a, b) => a !== b),
+  lt: comparison("Less", numbers, (a, b) => a < b),
+  le: comparison("LessOrEqual", numbers, (a, b) => a <= b),
+  gt: comparison("Greater", numbers, (a, b) => a > b),
+  ge: comparison("GreaterOrEqual", numbers, (a, b) => a >= b),
+  and: comparison("And", bools, (a, b) => a !== 0 && b !== 0),
+  or: comparison("Or", bools, (a, b) => a !== 0 || b !== 0),
 
   where: {
     infer: (types) => {
@@ -96,7 +97,7 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
       const shape = broadcastDims(types);
       return isDims(shape) ? [tensor(types[1]?.dtype ?? "f32", shape)] : shape;
     },
-    evaluate: (inputs) => [select(inputs)],
+    evaluate: ([condition, a, b]) => [select(condition as NdArray, a as NdArray, b as NdArray)],
     onnx: (onnx, inputs) => onnx.op("Where", inputs),
     samples: [
       {
@@ -184,70 +185,53 @@ function unary<K extends UnaryOp>(
   };
 }
 
-/** A list of ONNX ops applies the later ones to the result of the first. A `result` of null is the dtype of the operands. */
-function binary<K extends BinaryOp>(
-  onnxTypes: string | readonly [string, string],
+/** The result is of the operands' dtype. */
+function arithmetic<K extends BinaryOp>(
+  onnxType: string,
   allowed: readonly DType[],
-  result: DType | null,
-  f: (a: number, b: number) => number,
+  row: PairRow,
   range: Range = [-3, 3],
 ): OpDefinition<K> {
-  const [first, then] = typeof onnxTypes === "string" ? [onnxTypes] : onnxTypes;
   return {
-    infer: (types) => {
-      const error = operandError(types, 2, allowed) ?? sameDTypeError(types);
-      if (error !== null) return error;
-      const shape = broadcastDims(types);
-      return isDims(shape) ? [tensor(result ?? types[0]?.dtype ?? "f32", shape)] : shape;
-    },
-    evaluate: ([a, b]) => [zip(a as NdArray, b as NdArray, f)],
+    infer: (types) => inferPair(types, allowed, null),
+    evaluate: ([a, b]) => [zip(a as NdArray, b as NdArray, row)],
+    onnx: (onnx, inputs) => onnx.op(onnxType, inputs),
+    samples: pairSamples(allowed, range),
+  };
+}
+
+/** The result is bool. Of two ONNX ops the second applies to the result of the first. */
+function comparison<K extends BinaryOp>(
+  onnxTypes: string | readonly [string, string],
+  allowed: readonly DType[],
+  holds: (a: number, b: number) => boolean,
+): OpDefinition<K> {
+  const [first, then] = typeof onnxTypes === "string" ? [onnxTypes] : onnxTypes;
+  const row = pairRow((a, b) => Number(holds(a, b)));
+  return {
+    infer: (types) => inferPair(types, allowed, "bool"),
+    evaluate: ([a, b]) => [zip(a as NdArray, b as NdArray, row)],
     onnx: (onnx, inputs) => {
       const value = onnx.op(first as string, inputs);
       return then === undefined ? value : onnx.op(then, [value]);
     },
-    samples: allowed.flatMap((dtype) => broadcasts.map((shapes) => sample<K>(shapes, dtype, range))),
+    // Numbers from few, so that some are equal.
+    samples: pairSamples(allowed, [0, 2]),
   };
+}
+
+function inferPair(types: readonly TensorType[], allowed: readonly DType[], result: DType | null): Inferred {
+  const error = operandError(types, 2, allowed) ?? sameDTypeError(types);
+  if (error !== null) return error;
+  const shape = broadcastDims(types);
+  return isDims(shape) ? [tensor(result ?? types[0]?.dtype ?? "f32", shape)] : shape;
+}
+
+function pairSamples<K extends BinaryOp>(allowed: readonly DType[], range: Range): readonly Sample<K>[] {
+  return allowed.flatMap((dtype) => broadcasts.map((shapes) => sample<K>(shapes, dtype, range)));
 }
 
 function sample<K extends UnaryOp | BinaryOp>(shapes: readonly (readonly number[])[], dtype: DType, [low, high]: Range): Sample<K> {
   const attributes = {} as OpAttributes[K & OpName];
   return { inputs: shapes.map((shape) => ({ dtype, shape, low, high })), attributes };
-}
-
-export function map(x: NdArray, f: (value: number) => number): NdArray {
-  const out = makeArray(x.shape);
-  for (let i = 0; i < out.data.length; i++) out.data[i] = f(x.data[i] as number);
-  return out;
-}
-
-/** f over the broadcast of two arrays. */
-export function zip(a: NdArray, b: NdArray, f: (a: number, b: number) => number): NdArray {
-  const shape = broadcastShapes([a.shape, b.shape]);
-  const out = makeArray(shape);
-  const nest = loopNest(shape, [stridesOf(shape), broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape)]);
-  const inner = nest.sizes.length - 1;
-  const length = at(nest.sizes, inner);
-  const [, stepA, stepB] = nest.strides.map((strides) => at(strides, inner)) as [number, number, number];
-  forEachRow(nest, (offsets) => {
-    let [to, i, j] = offsets as [number, number, number];
-    for (const end = to + length; to < end; to++, i += stepA, j += stepB) out.data[to] = f(a.data[i] as number, b.data[j] as number);
-  });
-  return out;
-}
-
-function select(inputs: readonly NdArray[]): NdArray {
-  const shape = broadcastShapes(inputs.map((input) => input.shape));
-  const [condition, then, otherwise] = inputs as readonly [NdArray, NdArray, NdArray];
-  const out = makeArray(shape);
-  const nest = loopNest(shape, [stridesOf(shape), ...inputs.map((input) => broadcastStrides(input.shape, shape))]);
-  const inner = nest.sizes.length - 1;
-  const length = at(nest.sizes, inner);
-  const [, stepC, stepA, stepB] = nest.strides.map((strides) => at(strides, inner)) as [number, number, number, number];
-  forEachRow(nest, (offsets) => {
-    let [to, c, i, j] = offsets as [number, number, number, number];
-    for (const end = to + length; to < end; to++, c += stepC, i += stepA, j += stepB) {
-      out.data[to] = (condition.data[c] as number) !== 0 ? (then.data[i] as number) : (otherwise.data[j] as number);
-    }
-  });
-  return out;
 }

@@ -1,6 +1,6 @@
 import { type Dim, dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
 import type { Body, TensorType, Value } from "../ir/graph.ts";
-import { aroundAxis, at, makeArray, type NdArray } from "../ir/ndarray.ts";
+import { aroundAxis, at, makeArray, type NdArray, read } from "../ir/ndarray.ts";
 import type { OpAttributes } from "./attributes.ts";
 import { batch, type EvaluateContext, type OpRows, type ShapeError } from "./op.ts";
 import { slice } from "./shape-ops.ts";
@@ -146,13 +146,19 @@ export function linearScan(a: NdArray, b: NdArray, axis: number): NdArray {
   const out = makeArray(a.shape);
   const { outer, length, inner } = aroundAxis(a.shape, axis);
   for (let block = 0; block < outer; block++) {
-    for (let t = 0; t < length; t++) {
-      const start = (block * length + t) * inner;
-      for (let i = start; i < start + inner; i++) {
-        const before = t === 0 ? 0 : read(out.data, i - inner);
-        out.data[i] = read(a.data, i) * before + read(b.data, i);
-      }
-    }
+    const first = block * length * inner;
+    out.data.set(b.data.subarray(first, first + inner), first);
+    recur(out.data, a.data, b.data, { from: first + inner, to: first + length * inner, back: inner });
   }
   return out;
+}
+
+function recur(
+  h: Float64Array,
+  a: Float64Array,
+  b: Float64Array,
+  range: { readonly from: number; readonly to: number; readonly back: number },
+): void {
+  const { from, to, back } = range;
+  for (let i = from; i < to; i++) h[i] = read(a, i) * read(h, i - back) + read(b, i);
 }
