@@ -77,7 +77,7 @@ describe("entropic transport", () => {
   });
 
   test("the value is the primal one at convergence: <P, C> + eps KL(P | a bᵀ)", () => {
-    const converged = transport(400).run({ C, a: loga, b: clouds });
+    const converged = transport(120).run({ C, a: loga, b: clouds });
     for (const batch of [0, 1]) {
       for (const cloud of [0, 1, 2, 3]) {
         const a = softmax(rows(loga)[batch] as Row);
@@ -93,7 +93,7 @@ describe("entropic transport", () => {
   });
 
   test("the plan is the derivative of the value by the costs (Danskin)", () => {
-    const converged = transport(200);
+    const converged = transport(80);
     const base = converged.run({ C, a: loga, b: clouds });
     for (const position of [0, 37, 101, 255]) {
       const moved = (by: number) =>

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { buildLibrary, noise, randomWeights, rowOf, tensor, withRow } from "./build-library.ts";
 import { at, distance, layerNorm, linear, type Row, rows, silu } from "./reference.ts";
 
-const imports = `import { PersLay, diagram_features } from "std/experts/perslay"`;
+const imports = `import { PersLay, vectorize } from "std/experts/perslay"`;
 const expert = buildLibrary({
   imports,
   inputs: ["short: f32[B, 200, 3]", "long: f32[B, 150, 3]", "stats: f32[B, 40]", "tda: f32[B, 70]"],
@@ -13,7 +13,7 @@ const small = buildLibrary({
   inputs: ["short: f32[B, 6, 3]", "long: f32[B, 4, 3]", "stats: f32[B, 5]", "tda: f32[B, 7]", "mask: f32[B, 6]"],
   outputs: {
     y: "PersLay([short, long], stats, tda, gaussians: 5, tents: 4, out: 3)",
-    features: "diagram_features(short, mask, 5, 4)",
+    features: "vectorize(short, mask, 5, 4)",
   },
 });
 
@@ -113,7 +113,7 @@ describe("PersLay", () => {
       inputs: ["short: f32[B, 9, 3]", "long: f32[B, 4, 3]", "stats: f32[B, 5]", "tda: f32[B, 7]", "mask: f32[B, 6]"],
       outputs: {
         y: "PersLay([short, long], stats, tda, gaussians: 5, tents: 4, out: 3)",
-        features: "diagram_features(short[:, 0:6], mask, 5, 4)",
+        features: "vectorize(short[:, 0:6], mask, 5, 4)",
       },
     });
     const short = tensor([3, 9, 3], (i) => (Math.floor(i / 3) % 9 < 6 ? at(inputs.short.data, Math.floor(i / 27) * 18 + (i % 27)) : 0));
