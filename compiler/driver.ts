@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { resolveNames } from "./check/resolve-names.ts";
 import { builtins, builtinScope } from "./elaborate/builtins/table.ts";
+import { keyOf } from "./elaborate/context.ts";
 import { checkDefinition } from "./elaborate/generic.ts";
 import { FileScopes } from "./elaborate/file-scope.ts";
 import { elaborateModel } from "./elaborate/model.ts";
@@ -39,13 +40,21 @@ function check(path: string, project: Project): CheckedFile {
   for (const file of project.files) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
   const scopes = new FileScopes(builtinScope, project.prelude);
   const hash = hashSources(project);
-  for (const item of entry.file.items) {
-    if (item.kind === "Definition") checkDefinition(item, scopes.of(entry), diagnostics);
+  const { items } = entry.file;
+  for (const item of items) if (item.kind === "Definition") checkDefinition(item, scopes.of(entry), diagnostics);
+  for (const item of items) {
     if (item.kind !== "Model") continue;
     const model = elaborateModel(item, scopes.of(entry), hash, diagnostics);
     if (model !== null) models.push(model);
   }
-  return { path, diagnostics: inOrder(diagnostics, project), models: hasErrors(diagnostics) ? [] : models };
+  return { path, diagnostics: inOrder(distinct(diagnostics), project), models: hasErrors(diagnostics) ? [] : models };
+}
+
+/** Without what was found again: a definition's fault shows in its own check and in each model that calls it. */
+function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const first = new Map<string, Diagnostic>();
+  for (const diagnostic of diagnostics) if (!first.has(keyOf(diagnostic))) first.set(keyOf(diagnostic), diagnostic);
+  return [...first.values()];
 }
 
 function hasErrors(diagnostics: readonly Diagnostic[]): boolean {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import type { Definition, File, Import } from "../dsl/ast.ts";
+import type { File, Import } from "../dsl/ast.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { parse } from "../dsl/parser.ts";
 import { Source, type Span } from "../dsl/source.ts";
@@ -216,11 +216,6 @@ function projectRoot(folder: string): string {
 
 export function topLevelNames(file: File): readonly string[] {
   return file.items.filter((item) => item.kind !== "Model").map((item) => item.name.text);
-}
-
-/** The definition of a name in a file, or undefined. */
-export function findDefinition(file: File, name: string): Definition | undefined {
-  return file.items.find((item): item is Definition => item.kind === "Definition" && item.name.text === name);
 }
 
 interface Parsed {

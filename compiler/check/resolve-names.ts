@@ -174,7 +174,7 @@ class Resolver {
 
   model(model: Model, outer: Names): void {
     const names = new Names(outer);
-    for (const name of ["B", "all", "tasks"]) names.add(name);
+    for (const name of ["B", "all", "tasks", "task", "group"]) names.add(name);
     const flowOutputs: string[] = [];
     for (const item of model.items) {
       if (item.kind === "Let") for (const name of item.names) names.add(name.text, name.span, true);
@@ -189,8 +189,6 @@ class Resolver {
 
   #item(item: Item, names: Names, tasks: readonly string[], flowOutputs: readonly string[]): void {
     const inner = new Names(names);
-    const perTask = "per" in item && item.per !== null && item.per !== undefined;
-    if (perTask || item.kind === "Flow") for (const name of ["task", "group"]) inner.add(name);
     switch (item.kind) {
       case "Const":
         return this.expr(item.value, names);

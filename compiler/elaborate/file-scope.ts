@@ -1,6 +1,6 @@
-import type { Const } from "../../dsl/ast.ts";
+import type { Const, Definition } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
-import { findDefinition, type LoadedFile } from "../project.ts";
+import type { ImportedName, LoadedFile } from "../project.ts";
 import { report, type Context } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
@@ -32,12 +32,14 @@ export class FileScopes {
 /** The definitions, constants and imports of a file, in front of the prelude and the built-in functions. */
 export class FileScope implements Scope {
   readonly parent: Scope;
-  readonly #file: LoadedFile;
   readonly #files: FileScopes;
   readonly #known = new Map<string, StaticValue | "busy">();
+  readonly #items: ReadonlyMap<string, Const | Definition>;
+  readonly #imported: ReadonlyMap<string, ImportedName>;
 
   constructor(file: LoadedFile, parent: Scope, files: FileScopes) {
-    this.#file = file;
+    this.#items = new Map(file.file.items.flatMap((item) => (item.kind === "Model" ? [] : [[item.name.text, item] as const])).reverse());
+    this.#imported = new Map(file.imported.map((imported) => [imported.local, imported]));
     this.parent = parent;
     this.#files = files;
   }
@@ -45,16 +47,15 @@ export class FileScope implements Scope {
   lookup(name: string, context: Context, span: Span): StaticValue | undefined {
     const known = this.#known.get(name);
     if (known !== undefined && known !== "busy") return known;
-    const definition = findDefinition(this.#file.file, name);
-    if (definition !== undefined) return this.#keep(name, { kind: "function", form: "definition", definition, scope: this });
-    const constant = this.#file.file.items.find((item): item is Const => item.kind === "Const" && item.name.text === name);
-    if (constant !== undefined) {
-      if (known === "busy") return report(context, "name/recursive", constant.name.span, { name });
-      this.#known.set(name, "busy");
-      return this.#keep(name, evaluate(constant.value, { ...context, scope: this, place: Place.root.child(name), labels: labelCalls(constant.value), frame: null }));
+    const item = this.#items.get(name);
+    if (item === undefined) {
+      const imported = this.#imported.get(name);
+      return imported === undefined ? undefined : this.#files.of(imported.from).lookup(imported.name, context, span);
     }
-    const imported = this.#file.imported.find((candidate) => candidate.local === name);
-    return imported === undefined ? undefined : this.#files.of(imported.from).lookup(imported.name, context, span);
+    if (item.kind === "Definition") return this.#keep(name, { kind: "function", form: "definition", definition: item, scope: this });
+    if (known === "busy") return report(context, "name/recursive", item.name.span, { name });
+    this.#known.set(name, "busy");
+    return this.#keep(name, evaluate(item.value, { ...context, scope: this, place: Place.root.child(name), labels: labelCalls(item.value), frame: null }));
   }
 
   #keep(name: string, value: StaticValue): StaticValue {

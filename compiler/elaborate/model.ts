@@ -128,7 +128,7 @@ class Elaboration {
       const entries = new Set(bank.entries.map((entry) => entry.name.text));
       for (const task of this.#declarations.enabled) {
         if (routesOf(task, this.#declarations).some((route) => entries.has(route.name))) continue;
-        if (routesOf(task, this.#declarations).some((route) => !known.has(route.name))) continue;
+        if (routesOf(task, this.#declarations).some((route) => !known.has(route.name)) || settingOf(task.settings, "route")?.kind === "StringLiteral") continue;
         report(context, "task/no-route", task.name.span, { task: task.name.text, bank: bank.name.text }, { notes: [{ message: "the bank", span: bank.name.span }] });
       }
     }

@@ -14,6 +14,7 @@ export interface Unit {
 export class Place {
   readonly #template: string;
   readonly #unit: Unit | null;
+  #path: string | null = null;
   /** True where several units share this instance. */
   readonly shared: boolean;
 
@@ -48,7 +49,8 @@ export class Place {
   }
 
   get path(): string {
-    return this.#template.replace(unitMark, this.#unit?.task ?? this.#unit?.group ?? "");
+    this.#path ??= this.#template.replace(unitMark, this.#unit?.task ?? this.#unit?.group ?? "");
+    return this.#path;
   }
 
   /** The path of a node or parameter here. */

@@ -234,7 +234,8 @@ export class Flows {
       const builtin = define("transfers", "x", "Applies the incoming edges in order of declaration.", (call) => this.#applyTransfers(tensorAt(call, 0, "x"), task, call));
       return { kind: "function", form: "builtin", builtin };
     }
-    return flow.task !== null && this.#settings.has(name) ? this.source(name) : undefined;
+    // A disabled task was reported with the transfer graph, one with wrong settings by those.
+    return flow.task !== null && this.#declarations.tasks.has(name) ? this.source(name) : undefined;
   }
 
   /** A task as others see it: `logit`, `prediction`, `name` and its flow's outputs. */

@@ -1,5 +1,5 @@
 import type { Span } from "../../dsl/source.ts";
-import { type Dim, dimsEqual, evaluateDim, formatDim, formatShape, symbolsOf } from "../ir/dim.ts";
+import { type Dim, dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
 import type { DType, Value } from "../ir/graph.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
 import type { ShapeError } from "../ops/op.ts";
@@ -48,11 +48,9 @@ function reportShapeError(context: Context, error: ShapeError, operands: readonl
 
 /** Elements for each row: symbols count as one. */
 export function elementCount(shape: readonly Dim[]): number {
-  return shape.reduce<number>((count, dim) => count * (typeof dim === "number" ? dim : Math.abs(evaluateDim(dim, onesFor(dim)))), 1);
-}
-
-function onesFor(dim: Dim): ReadonlyMap<string, number> {
-  return new Map(symbolsOf(dim).map((symbol) => [symbol, 1]));
+  let count = 1;
+  for (const dim of shape) count *= typeof dim === "number" ? dim : Math.abs(dim.terms.reduce((sum, term) => sum + term.coefficient, 0));
+  return count;
 }
 
 export function formatCount(count: number): string {

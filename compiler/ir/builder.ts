@@ -1,5 +1,6 @@
 import type { Span } from "../../dsl/source.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
+import { SymbolicDim } from "./dim.ts";
 import { isShapeError, type ShapeError } from "../ops/op.ts";
 import { inferTypes } from "../ops/table.ts";
 import type { Body, Node, NodeOf, TensorType, Value } from "./graph.ts";
@@ -24,7 +25,8 @@ const unhashed: ReadonlySet<OpName> = new Set(["input", "param", "body_input", "
 export class GraphBuilder {
   #nextId = 0;
   #scopes: Scope[] = [{ nodes: [], depth: 0 }];
-  readonly #depthOf = new WeakMap<Node, number>();
+  /** Depth of the nodes that stand in a loop body; all others stand outside. */
+  readonly #depthOf = new Map<Node, number>();
   readonly #made = new Map<string, Node>();
   readonly #keysOfScope: string[][] = [[]];
 
@@ -51,7 +53,7 @@ export class GraphBuilder {
     const depth = op === "body_input" ? this.#scopes.length - 1 : this.#depthFor(op, inputs, attributes);
     const node = makeNode(this.#nextId++, op, inputs, attributes, types, origin);
     (this.#scopes[depth] as Scope).nodes.push(node);
-    this.#depthOf.set(node, depth);
+    if (depth > 0) this.#depthOf.set(node, depth);
     if (key !== null) {
       this.#made.set(key, node);
       (this.#keysOfScope[depth] as string[]).push(key);
@@ -77,15 +79,22 @@ export class GraphBuilder {
   }
 
   #depthFor<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): number {
+    if (this.#scopes.length === 1) return 0;
     const captures = op === "scan" ? (attributes as OpAttributes["scan"]).body.captures : [];
     return Math.max(0, ...[...inputs, ...captures].map((value) => this.#depthOf.get(value.node) ?? 0));
   }
 }
 
+/** Equal attributes have equal keys. */
 function attributeKey(attributes: object): string {
-  for (const _ in attributes)
-    return JSON.stringify(attributes, (_, value) => (value !== null && typeof value === "object" && "terms" in value ? value.key : value));
-  return "";
+  let key = "";
+  for (const name in attributes) key += ` ${name}:${keyOf((attributes as Readonly<Record<string, unknown>>)[name])}`;
+  return key;
+}
+
+function keyOf(value: unknown): string {
+  if (value instanceof SymbolicDim) return value.key;
+  return Array.isArray(value) ? value.map(keyOf).join(",") : String(value);
 }
 
 /** Makes a node with its output values; for the builder and for passes that rewrite graphs. */
