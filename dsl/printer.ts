@@ -51,7 +51,7 @@ interface ListStyle {
 
 const argumentList: ListStyle = { edge: softline, finalComma: true, keepsBlankLines: false };
 const fieldList: ListStyle = { edge: line, finalComma: true, keepsBlankLines: true };
-const indexList: ListStyle = { edge: null, finalComma: false, keepsBlankLines: false };
+const tightList: ListStyle = { edge: null, finalComma: false, keepsBlankLines: false };
 
 /**
  * Walks the tree in source order and takes the tokens one by one, so that a comment always comes out between the two tokens between which it stood.
@@ -109,9 +109,11 @@ class Printer {
     return between.split(/\r\n|[\r\n]/).length - 1 + (this.#end === 0 ? 1 : 0);
   }
 
-  #docAhead(): boolean {
-    for (let i = this.#comment; (this.#comments[i]?.span.start ?? Number.POSITIVE_INFINITY) < this.#next.startOffset; i += 1) {
-      if (this.#comments[i]?.kind === "doc") return true;
+  /** Whether a `///` stands around the next token, which is a comma. */
+  #docAround(): boolean {
+    const following = this.#tokens[this.#token + 1]?.startOffset ?? 0;
+    for (let i = this.#comment; (this.#comments[i]?.span.start ?? Number.POSITIVE_INFINITY) < following; i += 1) {
+      if (this.#comments[i]?.text.startsWith("///")) return true;
     }
     return false;
   }
@@ -119,8 +121,8 @@ class Printer {
   /** The comma after an item, and the comments about it: those in front of a comma move behind it. */
   #comma(last: boolean, style: ListStyle): { readonly comma: Doc; readonly comments: Doc } {
     const written = this.#next.image === ",";
-    // a doc comment in front of a comma would document the next item if it moved
-    const before = written && this.#docAhead() ? this.#takeComments() : nothing;
+    // a `///` would document the next item if it moved, or if one in front of the comma took its line
+    const before = written && this.#docAround() ? this.#takeComments() : nothing;
     if (written) {
       this.#token += 1;
       this.#end = Math.max(this.#end, this.#tokens[this.#token - 1]?.end ?? 0);
@@ -313,7 +315,7 @@ class Printer {
       case "TensorType": {
         const shape = [
           this.#take(),
-          this.#list(type.dims, (dim) => (dim.kind === "DimExpr" ? this.#expr(dim.value) : this.#take()), indexList),
+          this.#list(type.dims, (dim) => (dim.kind === "DimExpr" ? this.#expr(dim.value) : this.#take()), tightList),
         ];
         return type.of === null ? shape : [shape, " ", this.#take(), " ", this.#expr(type.of)];
       }
@@ -343,7 +345,7 @@ class Printer {
       case "Call":
         return this.#call(expr);
       case "Subscript":
-        return [this.#expr(expr.object), this.#list(expr.indices, (index) => this.#index(index), indexList)];
+        return [this.#expr(expr.object), this.#list(expr.indices, (index) => this.#index(index), tightList)];
       case "Unary":
         return [this.#take(), expr.op === "not" ? " " : nothing, this.#expr(expr.operand)];
       case "Binary":
@@ -370,7 +372,6 @@ class Printer {
       parts.push(" ", this.#take(), " ", this.#expr(over));
       if (condition !== null) parts.push(this.#takeComments(), line, this.#take(), " ", this.#expr(condition));
     }
-    if (this.#next.image === ",") this.#token += 1;
     return group([open, indent([parts, this.#takeComments()]), softline, this.#take()]);
   }
 
@@ -472,7 +473,7 @@ class Printer {
   }
 
   #lambda({ parameters, body }: ast.Lambda): Doc {
-    const head = [this.#list(parameters, () => this.#take(), { ...argumentList, finalComma: false }), " ", this.#take(), " "];
+    const head = [this.#list(parameters, () => this.#take(), tightList), " ", this.#take(), " "];
     return [head, body.kind === "Block" ? this.#block(body) : this.#expr(body)];
   }
 }
