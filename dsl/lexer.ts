@@ -34,6 +34,8 @@ export interface LexResult {
   readonly diagnostics: Diagnostic[];
 }
 
+const findingLimit = 200;
+
 const lexer = new Lexer(t.lexerTokens, { positionTracking: "onlyOffset", skipValidations: true, safeMode: false });
 
 /** Tokens of `source`, with the slips of other languages reported and read as what was meant. */
@@ -46,7 +48,7 @@ export function lex(source: Source): LexResult {
     values: Placeholders<(typeof syntaxCatalogue)[C]["message"]>,
     details?: Details,
   ): void => {
-    diagnostics.push(makeDiagnostic(syntaxCatalogue, code, span, values, details));
+    if (diagnostics.length < findingLimit) diagnostics.push(makeDiagnostic(syntaxCatalogue, code, span, values, details));
   };
   const tokens: Lexeme[] = [];
   let previousEnd = 0;
@@ -184,7 +186,7 @@ function trailingBackslashes(text: string): number {
 
 /** Characters that start no token, adjacent runs of them as one finding. */
 function reportStray(source: Source, errors: readonly { readonly offset: number; readonly length: number }[], report: Report): void {
-  for (let i = 0; i < errors.length; ) {
+  for (let i = 0, found = 0; i < errors.length && found < findingLimit; found += 1) {
     const start = (errors[i] as { offset: number }).offset;
     let end = start;
     for (; i < errors.length; i += 1) {

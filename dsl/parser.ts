@@ -19,6 +19,8 @@ export interface ParseResult {
 
 const megabytes = 4;
 const treeDepthLimit = 640;
+/** Blocks within blocks, which only functions in functions give. */
+const blockLimit = 40;
 
 let parser: PleParser | undefined;
 
@@ -47,7 +49,8 @@ function tooDeep(source: Source, start: number): Diagnostic {
 function merge(lexical: readonly Diagnostic[], syntactic: readonly Diagnostic[]): readonly Diagnostic[] {
   if (lexical.length === 0) return syntactic;
   const start = (diagnostic: Diagnostic): number => diagnostic.span?.start ?? 0;
-  const places = new Set(lexical.map(start));
+  // a stray character splits a name in two: what follows it is no second mistake
+  const places = new Set(lexical.flatMap((found) => (found.code === "syntax/stray" ? [start(found), found.span?.end] : [start(found)])));
   const rest = syntactic.filter((diagnostic) => !places.has(start(diagnostic)));
   return [...lexical, ...rest].sort((a, b) => start(a) - start(b)).slice(0, 200);
 }
@@ -124,24 +127,20 @@ export class PleParser extends ExpressionParser {
   private import = this.RULE("import", (): ast.Import => {
     const start = this.CONSUME(t.ImportToken);
     const open = this.CONSUME(t.LCurly, { ERR_MSG: "`{` and the names to import" }) as Lexeme;
-    const names = this.names(t.RCurly, () => this.SUBRULE(this.importName));
+    const names = this.list(t.RCurly, () => this.importName());
     this.expectClosing(t.RCurly, open, "`,` or `}` after an imported name");
     this.CONSUME(t.RCurly);
     this.CONSUME(t.From, { ERR_MSG: "`from` and the path of a file" });
-    const path = this.string(this.CONSUME(t.StringToken, { ERR_MSG: "the path of a file as a string" }));
+    const path = this.string("the path of a file as a string");
     return { kind: "Import", names, path, span: this.spanFrom(start) };
   });
 
-  private importName = this.RULE("importName", (): ast.ImportName => {
-    const start = this.CONSUME(t.Name, { ERR_MSG: "a name to import" });
-    const name = this.nameOf(start);
-    let alias: ast.Name | null = null;
-    this.OPTION(() => {
-      this.CONSUME(t.As);
-      alias = this.nameOf(this.CONSUME2(t.Name, { ERR_MSG: "a name after `as`" }));
-    });
+  private importName(): ast.ImportName {
+    const start = this.peek();
+    const name = this.name("a name to import");
+    const alias = this.accept(t.As) === null ? null : this.name("a name after `as`");
     return { kind: "ImportName", name, alias, span: this.spanFrom(start) };
-  });
+  }
 
   private const = this.RULE("const", (): ast.Const => {
     const start = this.CONSUME(t.ConstToken);
@@ -156,7 +155,7 @@ export class PleParser extends ExpressionParser {
     const role = roleOf.get(start.tokenType) ?? "module";
     const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "the name of the definition" }));
     const open = this.CONSUME(t.LParen, { ERR_MSG: "`(` and the parameters" }) as Lexeme;
-    const parameters = this.names(t.RParen, () => this.SUBRULE(this.parameter));
+    const parameters = this.list(t.RParen, () => this.parameter());
     this.expectClosing(t.RParen, open, "`,` or `)` after a parameter");
     this.CONSUME(t.RParen);
     let result: ast.Type | null = null;
@@ -189,23 +188,21 @@ export class PleParser extends ExpressionParser {
       ]),
   );
 
-  private parameter = this.RULE("parameter", (): ast.Parameter => {
-    const start = this.CONSUME(t.Name, { ERR_MSG: "the name of a parameter" });
-    this.CONSUME(t.Colon, { ERR_MSG: "`:` and the type of the parameter" });
-    const type = this.SUBRULE(this.type);
-    let defaultValue: ast.Expr | null = null;
-    this.OPTION(() => {
-      this.CONSUME(t.Equals);
-      defaultValue = this.SUBRULE(this.expr);
-    });
-    return { kind: "Parameter", name: this.nameOf(start), type, defaultValue, span: this.spanFrom(start) };
-  });
+  private parameter(): ast.Parameter {
+    const start = this.peek();
+    const name = this.name("the name of a parameter");
+    this.take(t.Colon, "`:` and the type of the parameter");
+    const type = this.typeExpression();
+    const defaultValue = this.accept(t.Equals) === null ? null : this.expression();
+    return { kind: "Parameter", name, type, defaultValue, span: this.spanFrom(start) };
+  }
 
   // ── statements ────────────────────────────────────────────────────────────
 
   protected override block = this.RULE("block", (owner?: string): ast.Block => {
     const start = this.LA(1);
     const statements: ast.Statement[] = [];
+    if (this.#inBlock >= blockLimit) this.tooDeep(start, blockLimit);
     this.#inBlock += 1;
     try {
       this.container("block", owner ?? "a block", () => {
@@ -299,7 +296,7 @@ export class PleParser extends ExpressionParser {
     const start = this.CONSUME(t.RequireToken);
     const condition = this.SUBRULE(this.expr);
     this.CONSUME(t.Comma, { ERR_MSG: "`,` and a message after the condition of a `require`" });
-    const message = this.string(this.CONSUME(t.StringToken, { ERR_MSG: "the message of the `require` as a string" }));
+    const message = this.string("the message of the `require` as a string");
     return { kind: "Require", condition, message, span: this.spanFrom(start) };
   });
 
@@ -368,29 +365,6 @@ export class PleParser extends ExpressionParser {
     });
     const slices = this.OPTION2(() => this.SUBRULE(this.slices)) ?? [];
     return { kind: "Input", doc: this.docAt(start), name, type, defaultValue, slices, span: this.spanFrom(start) };
-  });
-
-  private slices = this.RULE("slices", (): readonly ast.Slice[] => {
-    const open = this.CONSUME(t.LCurly) as Lexeme;
-    const slices = this.names(t.RCurly, () => this.SUBRULE(this.slice));
-    this.expectClosing(t.RCurly, open, "`,` or `}` after a slice");
-    this.CONSUME(t.RCurly);
-    return slices;
-  });
-
-  private slice = this.RULE("slice", (): ast.Slice => {
-    const start = this.CONSUME(t.Name, { ERR_MSG: "the name of a slice" });
-    const name = this.nameOf(start);
-    this.colon(
-      "a slice",
-      name,
-      "`:` and the width of the slice",
-      () => this.CONSUME(t.Colon),
-      () => this.CONSUME(t.Equals),
-    );
-    const width = this.SUBRULE(this.expr);
-    const slices = this.OPTION(() => this.SUBRULE(this.slices)) ?? [];
-    return { kind: "Slice", doc: this.docAt(start), name, width, slices, span: this.spanFrom(start) };
   });
 
   private bank = this.RULE("bank", (): ast.Bank => {
@@ -499,21 +473,6 @@ export class PleParser extends ExpressionParser {
   });
 
   // ── shared shapes ─────────────────────────────────────────────────────────
-
-  /** A comma-separated list; one list of names for each rule. */
-  private names<T>(closing: TokenType, element: () => T): readonly T[] {
-    const nodes: T[] = [];
-    let more = true;
-    this.MANY8({
-      GATE: () => more,
-      DEF: () => {
-        nodes.push(element());
-        const comma = this.OPTION8(() => this.CONSUME(t.Comma));
-        more = this.another(comma !== undefined, closing);
-      },
-    });
-    return nodes;
-  }
 
   private claim(colon: () => IToken, type: () => ast.Type): ast.Type {
     colon();

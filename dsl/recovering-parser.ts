@@ -65,7 +65,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     try {
       result = parse();
     } catch (error) {
-      if (!(error instanceof Abort)) throw error;
+      if (error instanceof RangeError) this.#diagnostics.push(this.#outOfStack());
+      else if (!(error instanceof Abort)) throw error;
       result = partial();
     }
     const diagnostics = this.#diagnostics;
@@ -86,8 +87,25 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   protected nextIsName(offset = 1): boolean {
-    const type = this.LA(offset).tokenType;
-    return type === t.Word || (type.CATEGORIES ?? []).includes(t.Name);
+    return t.isName(this.LA(offset).tokenType);
+  }
+
+  protected advance(): Lexeme {
+    this.SKIP_TOKEN();
+    return this.peek(0);
+  }
+
+  protected accept(type: TokenType): Lexeme | null {
+    return this.nextIs(type) ? this.advance() : null;
+  }
+
+  protected take(type: TokenType, expected: string): Lexeme {
+    if (this.RECORDING_PHASE) return this.peek();
+    return this.nextIs(type) ? this.advance() : this.failExpecting(expected);
+  }
+
+  protected name(expected: string): Name {
+    return this.nextIsName() ? this.nameOf(this.advance()) : this.failExpecting(expected);
   }
 
   protected get source(): Source {
@@ -149,21 +167,31 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     return { source: this.source, start: end, end };
   }
 
+  /** The limits keep the stack from overflowing, unless the caller has used most of it. */
+  #outOfStack(): Diagnostic {
+    return makeDiagnostic(syntaxCatalogue, "syntax/too-deep", this.spanOf(this.peek()), { limit: nestingLimit });
+  }
+
   protected fail(diagnostic: Diagnostic): never {
     throw new Failure(diagnostic);
   }
 
-  protected tooDeep(token: IToken): never {
-    this.#add(makeDiagnostic(syntaxCatalogue, "syntax/too-deep", this.spanOf(token), { limit: nestingLimit }));
+  protected failExpecting(expected: string): never {
+    this.fail(this.unexpected(expected, this.peek()));
+  }
+
+  protected tooDeep(token: IToken, limit = nestingLimit): never {
+    this.#add(makeDiagnostic(syntaxCatalogue, "syntax/too-deep", this.spanOf(token), { limit }));
     throw new Abort();
   }
 
-  protected nest<T>(parse: () => T): T {
+  protected enter(): void {
     if (this.#depth >= expressionLimit) this.tooDeep(this.peek());
     this.#depth += 1;
-    const result = parse();
+  }
+
+  protected leave(): void {
     this.#depth -= 1;
-    return result;
   }
 
   // ── recovery ──────────────────────────────────────────────────────────────
@@ -257,11 +285,26 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     return { message: "opened here", span: this.spanOf(open) };
   }
 
-  /** Fails, showing where the bracket was opened, unless the next token closes it. */
+  /** The closing bracket; without it, shows where the bracket was opened. */
+  protected close(type: TokenType, open: Lexeme, expected: string): void {
+    this.expectClosing(type, open, expected);
+    this.advance();
+  }
+
   protected expectClosing(type: TokenType, open: Lexeme, expected: string): void {
     if (this.RECORDING_PHASE || this.nextIs(type)) return;
     const sameLine = this.source.position(open.startOffset).line === this.source.position(this.peek().startOffset).line;
     this.fail(this.unexpected(expected, this.peek(), { notes: sameLine ? [] : [this.#opened(open)] }));
+  }
+
+  /** Elements separated by commas, with an optional comma at the end, up to the closing bracket. */
+  protected list<T>(closing: TokenType, element: () => T): T[] {
+    const nodes: T[] = [];
+    while (!this.RECORDING_PHASE && !this.nextIs(closing)) {
+      nodes.push(element());
+      if (!this.another(this.accept(t.Comma) !== null, closing)) break;
+    }
+    return nodes;
   }
 
   /** After an element of a comma-separated list: whether another one follows. A comma left out is reported and taken as there. */
@@ -283,11 +326,15 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     return this.nextIsName() || [t.NumberToken, t.StringToken, t.True, t.False, t.None, t.LCurly].includes(token.tokenType);
   }
 
-  /** `name = value` where `name: value` is meant: reported, and read as meant. */
-  protected acceptEquals(what: string, name: Name): void {
-    const span = this.spanOf(this.peek(0));
-    const fixes = [{ title: "Replace `=` by `:`", edits: [{ span, text: ":" }], safe: true }];
-    this.report("syntax/equals-for-colon", span, { what, name: name.text }, { fixes });
+  /** The `:` of a field or a named argument; `=` is reported, and read as meant. */
+  protected colon(what: string, name: Name, expected: string): void {
+    if (this.nextIs(t.Equals)) {
+      const span = this.spanOf(this.advance());
+      const fixes = [{ title: "Replace `=` by `:`", edits: [{ span, text: ":" }], safe: true }];
+      this.report("syntax/equals-for-colon", span, { what, name: name.text }, { fixes });
+    } else {
+      this.take(t.Colon, expected);
+    }
   }
 
   /** The value at the end of a statement, with what people write after it by mistake. */

@@ -31,7 +31,7 @@ const closerOf: ReadonlyMap<TokenType, TokenType> = new Map([
 ]);
 const closers: ReadonlySet<TokenType> = new Set(closerOf.values());
 
-const isName = (token: Lexeme): boolean => token.tokenType === t.Word || token.tokenType.name.startsWith("Soft_");
+const isName = (token: Lexeme): boolean => t.isName(token.tokenType);
 
 /** Whether the tokens from `i` on read like the start of a part of such a container. Words of the grammar may name things, hence the second token. */
 export function startsPart(kind: ContainerKind, tokens: readonly Lexeme[], i: number): boolean {

@@ -103,6 +103,10 @@ const words = [
 /** Token types of the words of the grammar. */
 export const keywords: ReadonlyMap<string, TokenType> = new Map(words.map((type) => [type.LABEL ?? "", type]));
 
+/** A token type in a category, without the generality of Chevrotain's matcher. */
+export const isName = (type: TokenType): boolean => type === Word || type.CATEGORIES?.[0] === Name;
+export const isBinaryOperator = (type: TokenType): boolean => type.CATEGORIES?.[0] === BinaryOperator;
+
 export const isReservedWord = (type: TokenType): boolean => type.name.startsWith("Reserved_");
 
 // ── what the lexer drops, and slips of other languages that it understands ──

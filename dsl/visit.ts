@@ -5,7 +5,7 @@ export function children(node: Node): readonly Node[] {
   const result: Node[] = [];
   for (const key of childKeys[node.kind]) {
     const value = (node as unknown as Record<string, Node | readonly Node[] | null>)[key] ?? null;
-    if (Array.isArray(value)) result.push(...value);
+    if (Array.isArray(value)) for (const child of value) result.push(child);
     else if (value !== null) result.push(value as Node);
   }
   return result;
