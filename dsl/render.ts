@@ -103,7 +103,8 @@ function cutAround(cells: readonly Cell[], start: number, end: number, width: nu
   const marked = Math.min(endColumn - startColumn, width - 2);
   const left = Math.min(Math.max(0, startColumn - Math.floor((width - marked) / 2)), Math.max(0, total - width + 1));
   const leftCut = left > 0;
-  const room = width - (leftCut ? 1 : 0) - 1;
+  const rest = width - (leftCut ? 1 : 0);
+  const room = left + rest < total ? rest - 1 : rest;
   const inside = cells.filter((cell) => cell.column >= left && cell.column + cell.width <= left + room);
   const origin = inside[0]?.column ?? left;
   const shownEnd = (inside[inside.length - 1]?.column ?? origin) + (inside[inside.length - 1]?.width ?? 0);
