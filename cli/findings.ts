@@ -22,8 +22,8 @@ export function describeTally({ errors, warnings }: Tally): string {
 }
 
 export function printFindings(diagnostics: readonly Diagnostic[], output: Output, io: Io): void {
-  const colour = wantsColour(output, io.env);
-  for (const diagnostic of diagnostics) output.write(`${renderDiagnostic(diagnostic, { colour })}\n`);
+  const options = { colour: wantsColour(output, io.env), ...(output.columns === null ? {} : { width: output.columns }) };
+  for (const diagnostic of diagnostics) output.write(`${renderDiagnostic(diagnostic, options)}\n`);
 }
 
 /** A diagnostic as JSON: lines and columns from 1, columns and offsets in UTF-16 units, ends exclusive. */
