@@ -30,7 +30,6 @@ export const modelCases: readonly Case[] = [
   ["an expert that nothing mixes", model("experts b {\n    one = linear(x, 4)\n    two = linear(x, 4)\n  }\n  output o = b.one"), "expert/unused 8:5 expert `two` of bank `b` reaches no prediction or output"],
   ["a bank that nothing mixes", model("experts b { one = linear(x, 4) }"), "expert/unused 6:15"],
   ["numbered experts that nothing mixes", model("experts b {\n    e[2] = linear(x, 4)\n  }\n  output o = b.e_0"), "expert/unused 7:5 expert `e_1` of bank `b` reaches no prediction or output"],
-  ["an expert that computes what another one does", model("experts b {\n    one = x * 2\n    two = x * 2\n  }\n  output o = b.one"), "expert/unused 8:5"],
 
   // ── banks ─────────────────────────────────────────────────────────────────
   ["a bank without entries", model("experts b {}\n  output o = sum([v for v in b])"), "bank/empty 6:11 bank `b` has no entries"],
@@ -53,5 +52,5 @@ export const modelCases: readonly Case[] = [
   ["a penalty of a module", model("output o = F(x)", "module F(x: f32[B, n]) {\n  penalty p = x\n  return x\n}"), "type/mismatch 9:15"],
   ["an output per task", model("output o per task = logit + prediction")],
   ["an output per task of a flow's output", model("output o per task = h").replace("{ return linear(x, task.width)", "{ output h = linear(x, 3)\n return linear(h, task.width)")],
-  ["two tasks, an output of one flow", tasks("task a: binary { loss: none }\n  task b: binary { loss: none }\n  flow a { output h = linear(x, 3)\n return linear(h, 1) }\n  flow b { return linear(x, 1) }\n  output o per task = h"), "name/unknown-member"],
+  ["two tasks, an output of one flow", tasks("task a: binary { loss: none }\n  task b: binary { loss: none }\n  flow a { output h = linear(x, 3)\n return linear(h, 1) }\n  flow b { return linear(x, 1) }\n  output o per task = h"), "name/unknown 8:23 unknown name `h`"],
 ];

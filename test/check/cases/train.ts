@@ -20,7 +20,7 @@ export const trainCases: readonly Case[] = [
   ["an unknown setting of an optimizer", train("optimizer: adamw(momentum: 1)"), "train/setting 6:28 `adamw` has no setting `momentum`"],
   ["a setting of an optimizer by string", train('optimizer: adamw(lr: "fast")'), "train/setting 6:32"],
   ["a setting of an optimizer twice", train("optimizer: adamw(lr: 1, lr: 2)"), "train/setting 6:35"],
-  ["too many settings by position", train("optimizer: sgd(1, 2, 3, 4)"), "train/setting 6:36"],
+  ["too many settings by position", train("optimizer: sgd(1, 2, 3, 4)"), "train/setting 6:35 `sgd` has 3 settings, and this is one more"],
   ["a negative learning rate", train("optimizer: adamw(lr: -1)"), "train/setting 6:32"],
   ["an unknown weighting", train("weighting: uncertain"), "train/setting 6:22"],
   ["a number for a weighting", train("weighting: 3"), "train/setting 6:22"],

@@ -55,6 +55,6 @@ export const transferCases: readonly Case[] = [
   ["an edge that changes the shape is checked at its target", four("transfer a -> b = (x, source) => x[:, 9]"), "dim/slice-past-end 8:41"],
   ["an edge that gives a number", four("transfer a -> b = (x, source) => 3"), "type/mismatch"],
   ["an output of the source", four("transfer a -> b = (x, source) => x + source.hidden", "output hidden = x * 2\n return hidden |> transfers |> linear(task.width)")],
-  ["an unknown output of the source", four("transfer a -> b = (x, source) => x + source.hiden", "output hidden = x * 2\n return hidden |> transfers |> linear(task.width)"), "name/unknown-member 8:47"],
+  ["an unknown output of the source", four("transfer a -> b = (x, source) => x + source.hiden", "output hidden = x * 2\n return hidden |> transfers |> linear(task.width)"), "name/unknown-member 9:47"],
   ["a fault in a source brings one finding", four("transfer a -> b = Add()", "return if task.index == 0 then linear(x, 2) else x |> transfers |> linear(task.width)"), "task/logit-shape"],
 ];

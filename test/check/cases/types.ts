@@ -28,7 +28,7 @@ export const typeCases: readonly Case[] = [
   ["element types that do not mix", model("input i: id[B] of 4\n  output o = x[:, 0] + i"), "type/dtype 7:14"],
   ["element types converted", model("input i: id[B] of 4\n  output o = x[:, 0] + f32(i)")],
   ["ids and numbers", model("input i: id[B] of 4\n  output o = i + 1")],
-  ["ids and a fraction", model("input i: id[B] of 4\n  output o = i * 0.5"), "type/mismatch 7:18"],
+  ["ids and a fraction", model("input i: id[B] of 4\n  output o = i * 0.5"), "type/dtype 7:18 0.5 is no i32, which is what it meets here"],
   ["exp of ids", model("input i: id[B] of 4\n  output o = exp(i)"), "type/dtype 7:14"],
   ["not of floats", output("f32(not x)"), "type/dtype 6:18"],
   ["and of floats", output("f32(x and x)"), "type/dtype 6:18"],
@@ -82,7 +82,9 @@ export const typeCases: readonly Case[] = [
   ["an input of any width", model("input i: f32[B, _]\n  output o = i"), "type/mismatch 6:19"],
   ["a default of a required input", model("input i: f32[B, 2] = 1\n  output o = i"), "type/mismatch 6:24"],
   ["a default by string", model('input i: f32[B, 2]? = "a"\n  output o = i'), "type/mismatch 6:25"],
-  ["a default that is no id", model("input i: id[B]? of 4 = 9\n  output o = i")],
+  ["a default that is no id", model("input i: id[B] of 4? = 9\n  output o = i"), "type/range 6:26 the default of input `i` is an id from 0 to 3, not 9"],
+  ["a default that is an id", model("input i: id[B] of 4? = 3\n  output o = i")],
+  ["numbers and truth values", output("f32((x > 0) == 1)"), "type/dtype 6:18"],
 
   // ── built-in functions ────────────────────────────────────────────────────
   ["where by floats", output("where(x, x, x)"), "type/mismatch 6:20"],
