@@ -67,8 +67,8 @@ function buildSum(
   let next = 0;
   const prefixesOfNext = (): readonly Lexeme[] => (operands[next] as Operand).prefixes;
 
-  const climb = (level: number, prefixes: readonly Lexeme[]): Expr => {
-    let left = prefixes.length === 0 ? leaf() : prefixed(level, prefixes);
+  const climb = (level: number, prefixes: readonly Lexeme[], before = operators[next - 1]): Expr => {
+    let left = prefixes.length === 0 ? leaf() : prefixed(level, prefixes, before);
     for (;;) {
       const operator = operators[next - 1];
       if (operator === undefined) return left;
@@ -84,13 +84,12 @@ function buildSum(
   };
   let lastComparison: Expr | null = null;
 
-  const prefixed = (level: number, prefixes: readonly Lexeme[]): Expr => {
+  const prefixed = (level: number, prefixes: readonly Lexeme[], before: Lexeme | undefined): Expr => {
     const [prefix, ...rest] = prefixes as [Lexeme, ...Lexeme[]];
     const op = prefix.tokenType === t.Not ? "not" : "-";
-    if (op === "not" && level > notLevel) errors.misplacedNot(prefix, operators[next - 1] ?? prefix);
-    if (op === "-" && rest[0]?.tokenType === t.Not) errors.misplacedNot(rest[0], prefix);
+    if (op === "not" && level > notLevel && before !== undefined) errors.misplacedNot(prefix, before);
     const inner = op === "-" ? powerLevel : rest[0]?.tokenType === t.Not ? notLevel : comparisonLevel;
-    const operand = climb(inner, rest);
+    const operand = climb(inner, rest, prefix);
     return { kind: "Unary", op, operand, span: { source, start: prefix.startOffset, end: operand.span.end } };
   };
 

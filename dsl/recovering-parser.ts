@@ -4,7 +4,7 @@ import { type SyntaxCode, syntaxCatalogue } from "./catalogue.ts";
 import { type Details, type Diagnostic, makeDiagnostic, type Note, type Placeholders } from "./diagnostic.ts";
 import { attachDocs } from "./doc-comments.ts";
 import type { Comment, Lexeme } from "./lexer.ts";
-import { type Container, type ContainerKind, interruptsExpression, startsPart } from "./recovery.ts";
+import { type Container, type ContainerKind, interruptsExpression, readsLikePart } from "./recovery.ts";
 import type { Source, Span } from "./source.ts";
 import { describe, helpFor, helpForPart, partNames, unexpectedPart } from "./syntax-help.ts";
 import * as t from "./tokens.ts";
@@ -231,7 +231,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     const container = this.#containers[this.#containers.length - 1] as Container;
     const token = this.peek();
     if (token.depth < container.depth) return true;
-    return token.depth === container.depth && startsPart(container.kind, this.input as Lexeme[], token.index);
+    return token.depth === container.depth && readsLikePart(container.kind, this.input as Lexeme[], token.index);
   }
 
   /** Fails where the next part starts although an expression is due: `let a = b +` before `output c = ...`, whose words may be names as well. */
@@ -311,7 +311,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   protected another(hadComma: boolean, closing: TokenType): boolean {
     if (this.RECORDING_PHASE || hadComma) return true;
     const next = this.peek();
-    if (next.tokenType === closing || !this.startsElement(next)) return false;
+    if (next.tokenType === closing || !this.startsElement(next, closing)) return false;
     const at = this.peek(0).end;
     const span = { source: this.source, start: at, end: at };
     const fixes = [{ title: "Insert `,`", edits: [{ span, text: "," }], safe: true }];
@@ -320,17 +320,21 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   /** A token that starts an element of a list and that cannot as well belong to what follows an unclosed list. */
-  protected startsElement(token: Lexeme): boolean {
+  protected startsElement(token: Lexeme, closing: TokenType): boolean {
     if (token.depth < 1 || this.#atPart()) return false;
     if (token.firstOnLine && this.nextIsName() && this.nextIs(t.Equals, 2)) return false;
-    return this.nextIsName() || [t.NumberToken, t.StringToken, t.True, t.False, t.None, t.LCurly].includes(token.tokenType);
+    // elsewhere than in a list, a brace more likely opens the body after an unclosed parenthesis
+    if (token.tokenType === t.LCurly) return closing === t.RSquare;
+    return this.nextIsName() || [t.NumberToken, t.StringToken, t.True, t.False, t.None].includes(token.tokenType);
   }
 
   /** The `:` of a field or a named argument; `=` is reported, and read as meant. */
   protected colon(what: string, name: Name, expected: string): void {
     if (this.nextIs(t.Equals)) {
       const span = this.spanOf(this.advance());
-      const fixes = [{ title: "Replace `=` by `:`", edits: [{ span, text: ":" }], safe: true }];
+      const blank = this.source.text.slice(name.span.end, span.start).trim() === "";
+      const edits = [{ span: blank ? { ...span, start: name.span.end } : span, text: ":" }];
+      const fixes = [{ title: "Replace `=` by `:`", edits, safe: true }];
       this.report("syntax/equals-for-colon", span, { what, name: name.text }, { fixes });
     } else {
       this.take(t.Colon, expected);

@@ -24,6 +24,12 @@ const statementWords: ReadonlySet<TokenType> = new Set([
 const namedItemWords: ReadonlySet<TokenType> = new Set([
   ...[t.DimToken, t.InputToken, t.ExpertsToken, t.RoutesToken, t.GroupToken, t.TaskToken, t.TransferToken],
 ]);
+const partWords: { readonly [K in ContainerKind]: ReadonlySet<TokenType> } = {
+  file: new Set([...roles, t.ImportToken, t.ConstToken, t.ModelToken]),
+  model: new Set([...namedItemWords, t.FlowToken, t.TrainToken, t.ConstToken, t.LetToken, t.ParamToken, t.OutputToken, t.PenaltyToken]),
+  block: statementWords,
+  bank: new Set(),
+};
 const closerOf: ReadonlyMap<TokenType, TokenType> = new Map([
   [t.LCurly, t.RCurly],
   [t.LParen, t.RParen],
@@ -45,6 +51,13 @@ export function startsPart(kind: ContainerKind, tokens: readonly Lexeme[], i: nu
     case "bank":
       return startsEntry(tokens, i);
   }
+}
+
+/** As `startsPart`, and also where a part at the start of a line lacks its name: what a person may have meant as one. */
+export function readsLikePart(kind: ContainerKind, tokens: readonly Lexeme[], i: number): boolean {
+  if (startsPart(kind, tokens, i)) return true;
+  const { first, second } = three(tokens, i);
+  return first.firstOnLine && partWords[kind].has(first.tokenType) && [t.Equals, t.Colon, t.LCurly, t.LParen].includes(second.tokenType);
 }
 
 /** As `startsPart`, but only where the tokens cannot go on with an expression either. */

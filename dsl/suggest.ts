@@ -7,7 +7,7 @@ export function closest(name: string, candidates: Iterable<string>): string | nu
   const lower = name.toLowerCase();
   for (const candidate of candidates) {
     if (candidate === name) continue;
-    const limit = Math.max(1, Math.floor(Math.max(name.length, candidate.length) / 3));
+    const limit = Math.max(1, Math.floor((Math.max(name.length, candidate.length) + 1) / 3));
     if (Math.abs(name.length - candidate.length) > limit) continue;
     const caseless = distance(lower, candidate.toLowerCase());
     // a difference in case alone is always worth a suggestion
