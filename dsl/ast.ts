@@ -324,6 +324,7 @@ export interface NoneLiteral extends Base {
 
 export interface Reference extends Base {
   readonly kind: "Reference";
+  /** Empty where the parser found no expression and reported it. */
   readonly name: string;
 }
 

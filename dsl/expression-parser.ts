@@ -336,8 +336,9 @@ export abstract class ExpressionParser extends RecoveringParser {
     const clauses: ast.Clause[] = [];
     const items = this.list(t.RSquare, () => {
       const item = this.expression();
+      const before = clauses.length;
       while (this.nextIs(t.For)) clauses.push(this.clause());
-      if (clauses.length > 0 && this.nextIs(t.Comma)) this.report("syntax/comprehension", this.spanOf(this.peek()), {});
+      if (clauses.length > before && this.nextIs(t.Comma)) this.report("syntax/comprehension", this.spanOf(this.peek()), {});
       return item;
     });
     this.close(t.RSquare, open, "`,` or `]` after an element");

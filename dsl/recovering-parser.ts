@@ -322,6 +322,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   /** A token that starts an element of a list and that cannot as well belong to what follows an unclosed list. */
   protected startsElement(token: Lexeme, closing: TokenType): boolean {
     if (token.depth < 1 || this.#atPart()) return false;
+    // `import { a from "b"` and `id[B of 20`
+    if (token.tokenType === t.From || token.tokenType === t.OfToken) return false;
     if (token.firstOnLine && this.nextIsName() && this.nextIs(t.Equals, 2)) return false;
     // elsewhere than in a list, a brace more likely opens the body after an unclosed parenthesis
     if (token.tokenType === t.LCurly) return closing === t.RSquare;
