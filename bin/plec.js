@@ -9,7 +9,13 @@ nodeModule.enableCompileCache?.();
 const buildScript = new URL("../scripts/build.mjs", import.meta.url);
 if (existsSync(buildScript)) {
   const { build, isStale } = await import(buildScript.href);
-  if (isStale()) await build();
+  try {
+    if (isStale()) await build();
+  } catch (error) {
+    const hint = error.code === "ERR_MODULE_NOT_FOUND" ? "run `npm ci` first" : error.message;
+    console.error(`plec: cannot build this checkout: ${hint}`);
+    process.exit(70);
+  }
 }
 
 await import("../dist/plec.js");
