@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { resolveNames } from "./check/resolve-names.ts";
-import { builtins, builtinScope } from "./elaborate/builtins/table.ts";
+import { builtinScope, builtins } from "./elaborate/builtins/table.ts";
 import { keyOf } from "./elaborate/context.ts";
-import { checkDefinition } from "./elaborate/generic.ts";
 import { FileScopes } from "./elaborate/file-scope.ts";
+import { checkDefinition } from "./elaborate/generic.ts";
 import { elaborateModel } from "./elaborate/model.ts";
 import type { CheckedModel } from "./model.ts";
 import { loadProject, type Project, topLevelNames } from "./project.ts";
@@ -69,7 +69,8 @@ function inOrder(diagnostics: readonly Diagnostic[], project: Project): readonly
 
 function hashSources(project: Project): string {
   const hash = createHash("sha256");
-  for (const { source } of [...project.files].sort((a, b) => (a.source.name < b.source.name ? -1 : 1))) hash.update(`${source.text.length}\n${source.text}`);
+  for (const { source } of [...project.files].sort((a, b) => (a.source.name < b.source.name ? -1 : 1)))
+    hash.update(`${source.text.length}\n${source.text}`);
   return hash.digest("hex");
 }
 

@@ -143,7 +143,10 @@ class Loader {
     if (paths === null) return this.#fail("import/not-found", span, value, this.#nearPath(base));
     const files: LoadedFile[] = [];
     for (const path of paths) {
-      if (!isInside(importer.library || inLibrary ? this.#library : this.#root, realPath(path)) && !isInside(realPath(this.#root), realPath(path))) {
+      if (
+        !isInside(importer.library || inLibrary ? this.#library : this.#root, realPath(path)) &&
+        !isInside(realPath(this.#root), realPath(path))
+      ) {
         return this.#fail("import/outside", span, value, "the file is a link to a place outside");
       }
       if (this.#open.includes(path)) {

@@ -1,4 +1,4 @@
-import { defineCatalogue, type Details, type Diagnostic, makeDiagnostic, type Placeholders } from "../../dsl/diagnostic.ts";
+import { type Details, type Diagnostic, defineCatalogue, makeDiagnostic, type Placeholders } from "../../dsl/diagnostic.ts";
 import type { Span } from "../../dsl/source.ts";
 
 /** Every finding of the checker. Codes are stable: they are written into `plec-allow` comments and CI configurations. */
@@ -494,6 +494,11 @@ export const catalogue = defineCatalogue({
 export type Code = keyof typeof catalogue;
 
 /** A finding of the checker; the compiler checks that every placeholder of the message has a value. */
-export function finding<C extends Code>(code: C, span: Span | null, values: Placeholders<(typeof catalogue)[C]["message"]>, details: Details = {}): Diagnostic {
+export function finding<C extends Code>(
+  code: C,
+  span: Span | null,
+  values: Placeholders<(typeof catalogue)[C]["message"]>,
+  details: Details = {},
+): Diagnostic {
   return makeDiagnostic(catalogue, code, span, values, details);
 }

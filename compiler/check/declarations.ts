@@ -1,10 +1,29 @@
-import type { Bank, Const, DimDeclaration, Expr, Flow, Group, Input, Item, Let, Model, Name, Output, Param, Penalty, RecordLiteral, Task, Train, Transfer } from "../../dsl/ast.ts";
+import type {
+  Bank,
+  Const,
+  DimDeclaration,
+  Expr,
+  Flow,
+  Group,
+  Input,
+  Item,
+  Let,
+  Model,
+  Name,
+  Output,
+  Param,
+  Penalty,
+  RecordLiteral,
+  Task,
+  Train,
+  Transfer,
+} from "../../dsl/ast.ts";
 import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { closest } from "../../dsl/suggest.ts";
 import type { TaskKind } from "../model.ts";
 import { finding } from "./catalogue.ts";
-import { cycleNotes, type Dependency, formatCycle, orderTasks } from "./transfer-graph.ts";
 import { declaredNames, referencedNames } from "./references.ts";
+import { cycleNotes, type Dependency, formatCycle, orderTasks } from "./transfer-graph.ts";
 
 /** An item that gives a name to a value. */
 export type NamedItem = Const | DimDeclaration | Input | Let | Param | Bank;
@@ -45,7 +64,8 @@ export function collectDeclarations(model: Model, diagnostics: Diagnostic[]): De
   const items = itemsByKind(model.items);
   const named = new Map<string, NamedItem>();
   const places = new Map<string, Name>();
-  for (const item of model.items) for (const name of namesOf(item)) declare(places, name, diagnostics, () => isNamed(item) && named.set(name.text, item));
+  for (const item of model.items)
+    for (const name of namesOf(item)) declare(places, name, diagnostics, () => isNamed(item) && named.set(name.text, item));
   const groups = declareAll(items.Group, diagnostics);
   const tasks = declareAll(items.Task, diagnostics, places);
   const enabled = items.Task.filter((task) => tasks.get(task.name.text) === task && isEnabled(task));
@@ -58,11 +78,16 @@ export function collectDeclarations(model: Model, diagnostics: Diagnostic[]): De
   checkTransfersApplied(transfers, flows, diagnostics);
   checkOutputNames(items.Output, [...items.Input, ...items.Task], diagnostics);
   checkRequiredInput(items.Input, model, diagnostics);
-  for (const train of items.Train.slice(1)) diagnostics.push(finding("train/duplicate", train.span, {}, { notes: [{ message: "the first", span: items.Train[0]?.span ?? null }] }));
-  for (const bank of items.Bank) if (bank.entries.length === 0) diagnostics.push(finding("bank/empty", bank.name.span, { name: bank.name.text }));
+  for (const train of items.Train.slice(1))
+    diagnostics.push(finding("train/duplicate", train.span, {}, { notes: [{ message: "the first", span: items.Train[0]?.span ?? null }] }));
+  for (const bank of items.Bank)
+    if (bank.entries.length === 0) diagnostics.push(finding("bank/empty", bank.name.span, { name: bank.name.text }));
   const names = enabled.map((task) => task.name.text);
   const { order, cycles } = orderTasks(names, dependenciesOf(transfers, flows, tasks, diagnostics));
-  for (const cycle of cycles) diagnostics.push(finding("transfer/cycle", cycle[0]?.span ?? model.name.span, { cycle: formatCycle(cycle) }, { notes: cycleNotes(cycle) }));
+  for (const cycle of cycles)
+    diagnostics.push(
+      finding("transfer/cycle", cycle[0]?.span ?? model.name.span, { cycle: formatCycle(cycle) }, { notes: cycleNotes(cycle) }),
+    );
   return {
     model,
     named,
@@ -115,14 +140,20 @@ function namesOf(item: Item): readonly Name[] {
 function declare(places: Map<string, Name>, name: Name, diagnostics: Diagnostic[], accept: () => void): void {
   const before = places.get(name.text);
   if (before !== undefined) {
-    diagnostics.push(finding("name/duplicate", name.span, { name: name.text }, { notes: [{ message: "declared here first", span: before.span }] }));
+    diagnostics.push(
+      finding("name/duplicate", name.span, { name: name.text }, { notes: [{ message: "declared here first", span: before.span }] }),
+    );
     return;
   }
   places.set(name.text, name);
   accept();
 }
 
-function declareAll<T extends { readonly name: Name }>(items: readonly T[], diagnostics: Diagnostic[], places = new Map<string, Name>()): ReadonlyMap<string, T> {
+function declareAll<T extends { readonly name: Name }>(
+  items: readonly T[],
+  diagnostics: Diagnostic[],
+  places = new Map<string, Name>(),
+): ReadonlyMap<string, T> {
   const found = new Map<string, T>();
   for (const item of items) declare(places, item.name, diagnostics, () => found.set(item.name.text, item));
   return found;
@@ -133,12 +164,7 @@ export function isEnabled(task: Task): boolean {
   return !(setting?.kind === "BooleanLiteral" && !setting.value);
 }
 
-function checkSettings(
-  items: readonly (Group | Task)[],
-  what: string,
-  known: readonly string[],
-  diagnostics: Diagnostic[],
-): void {
+function checkSettings(items: readonly (Group | Task)[], what: string, known: readonly string[], diagnostics: Diagnostic[]): void {
   for (const { settings } of items) {
     const seen = new Map<string, Name>();
     for (const { name, value } of settings?.fields ?? []) {
@@ -158,18 +184,29 @@ function checkLiteral(name: string, value: Expr, diagnostics: Diagnostic[]): voi
   const isName = (expr: Expr) => expr.kind === "Reference";
   const expected = {
     enabled: value.kind === "BooleanLiteral" ? null : "`true` or `false`",
-    route: isName(value) || (value.kind === "ListLiteral" && value.items.every(isName)) ? null : "the name of an entry of a `routes` bank, or a list of them",
+    route:
+      isName(value) || (value.kind === "ListLiteral" && value.items.every(isName))
+        ? null
+        : "the name of an entry of a `routes` bank, or a list of them",
   }[name];
-  if (typeof expected === "string") diagnostics.push(finding("type/mismatch", value.span, { what: `\`${name}\``, expected, found: "another expression" }));
+  if (typeof expected === "string")
+    diagnostics.push(finding("type/mismatch", value.span, { what: `\`${name}\``, expected, found: "another expression" }));
 }
 
-function checkGroups(tasks: readonly Task[], enabled: readonly Task[], groups: ReadonlyMap<string, Group>, diagnostics: Diagnostic[]): void {
+function checkGroups(
+  tasks: readonly Task[],
+  enabled: readonly Task[],
+  groups: ReadonlyMap<string, Group>,
+  diagnostics: Diagnostic[],
+): void {
   const filled = new Set(enabled.map((task) => task.group?.text));
   for (const { name, group } of tasks) {
     if (group !== null && !groups.has(group.text)) {
       const near = closest(group.text, [...groups.keys()]);
       const fixes = near === null ? [] : [{ title: `change to \`${near}\``, safe: false, edits: [{ span: group.span, text: near }] }];
-      diagnostics.push(finding("group/unknown", group.span, { name: group.text }, { help: near === null ? null : `did you mean \`${near}\`?`, fixes }));
+      diagnostics.push(
+        finding("group/unknown", group.span, { name: group.text }, { help: near === null ? null : `did you mean \`${near}\`?`, fixes }),
+      );
     }
     if (group === null && groups.size > 0) diagnostics.push(finding("group/missing", name.span, { task: name.text }));
   }
@@ -200,27 +237,55 @@ function checkTransferEnd(side: string, name: Name, tasks: ReadonlyMap<string, T
   if (task === undefined) {
     const near = closest(name.text, [...tasks.keys()]);
     const fixes = near === null ? [] : [{ title: `change to \`${near}\``, safe: false, edits: [{ span: name.span, text: near }] }];
-    diagnostics.push(finding("transfer/unknown-task", name.span, { side, name: name.text }, { help: near === null ? null : `did you mean \`${near}\`?`, fixes }));
+    diagnostics.push(
+      finding(
+        "transfer/unknown-task",
+        name.span,
+        { side, name: name.text },
+        { help: near === null ? null : `did you mean \`${near}\`?`, fixes },
+      ),
+    );
     return false;
   }
   if (isEnabled(task)) return true;
-  diagnostics.push(finding("transfer/disabled-task", name.span, { side, name: name.text }, { notes: [{ message: "declared here", span: task.name.span }] }));
+  diagnostics.push(
+    finding(
+      "transfer/disabled-task",
+      name.span,
+      { side, name: name.text },
+      { notes: [{ message: "declared here", span: task.name.span }] },
+    ),
+  );
   return false;
 }
 
-function assignFlows(flows: readonly Flow[], tasks: ReadonlyMap<string, Task>, enabled: readonly Task[], diagnostics: Diagnostic[]): ReadonlyMap<string, Flow> {
+function assignFlows(
+  flows: readonly Flow[],
+  tasks: ReadonlyMap<string, Task>,
+  enabled: readonly Task[],
+  diagnostics: Diagnostic[],
+): ReadonlyMap<string, Flow> {
   const own = new Map<string, Flow>();
   let shared: Flow | null = null;
   for (const flow of flows) {
     const before: Flow | null = flow.task === null ? shared : (own.get(flow.task.text) ?? null);
     if (before !== null) {
       const what = flow.task === null ? "all tasks" : `task \`${flow.task.text}\``;
-      diagnostics.push(finding("model/duplicate-flow", flow.task?.span ?? flow.span, { what }, { notes: [{ message: "the first", span: before.task?.span ?? before.per?.span ?? null }] }));
+      diagnostics.push(
+        finding(
+          "model/duplicate-flow",
+          flow.task?.span ?? flow.span,
+          { what },
+          { notes: [{ message: "the first", span: before.task?.span ?? before.per?.span ?? null }] },
+        ),
+      );
     } else if (flow.task === null) shared = flow;
     else if (tasks.has(flow.task.text)) own.set(flow.task.text, flow);
     else {
       const near = closest(flow.task.text, [...tasks.keys()]);
-      diagnostics.push(finding("name/unknown", flow.task.span, { name: flow.task.text }, { help: near === null ? null : `did you mean \`${near}\`?` }));
+      diagnostics.push(
+        finding("name/unknown", flow.task.span, { name: flow.task.text }, { help: near === null ? null : `did you mean \`${near}\`?` }),
+      );
     }
   }
   const result = new Map<string, Flow>();
@@ -242,7 +307,10 @@ function checkTransfersApplied(transfers: readonly Transfer[], flows: ReadonlyMa
   }
   for (const [flow, [first, ...others]] of dropped) {
     if (first === undefined) continue;
-    const notes = [{ message: "its flow", span: flow.task?.span ?? flow.per?.span ?? null }, ...others.map(({ span }) => ({ message: "this edge is dropped too", span }))];
+    const notes = [
+      { message: "its flow", span: flow.task?.span ?? flow.per?.span ?? null },
+      ...others.map(({ span }) => ({ message: "this edge is dropped too", span })),
+    ];
     diagnostics.push(finding("transfer/dropped", first.span, { task: first.to.text }, { notes }));
   }
 }
@@ -254,12 +322,23 @@ function checkOutputNames(outputs: readonly Output[], taken: readonly (Input | T
 }
 
 function checkRequiredInput(inputs: readonly Input[], model: Model, diagnostics: Diagnostic[]): void {
-  if (inputs.every((input) => input.type.optional)) diagnostics.push(finding("model/no-required-input", model.name.span, { name: model.name.text }));
+  if (inputs.every((input) => input.type.optional))
+    diagnostics.push(finding("model/no-required-input", model.name.span, { name: model.name.text }));
 }
 
 /** Edges, and flows that read other tasks by name. */
-function dependenciesOf(transfers: readonly Transfer[], flows: ReadonlyMap<string, Flow>, tasks: ReadonlyMap<string, Task>, diagnostics: Diagnostic[]): readonly Dependency[] {
-  const edges: Dependency[] = transfers.map((transfer) => ({ from: transfer.from.text, to: transfer.to.text, span: transfer.span, kind: "transfer" }));
+function dependenciesOf(
+  transfers: readonly Transfer[],
+  flows: ReadonlyMap<string, Flow>,
+  tasks: ReadonlyMap<string, Task>,
+  diagnostics: Diagnostic[],
+): readonly Dependency[] {
+  const edges: Dependency[] = transfers.map((transfer) => ({
+    from: transfer.from.text,
+    to: transfer.to.text,
+    span: transfer.span,
+    kind: "transfer",
+  }));
   for (const [target, flow] of flows) {
     if (flow.task === null) continue;
     const own = declaredNames(flow.body);
@@ -267,7 +346,10 @@ function dependenciesOf(transfers: readonly Transfer[], flows: ReadonlyMap<strin
       const task = own.has(name) ? undefined : tasks.get(name);
       if (task === undefined) continue;
       if (isEnabled(task)) edges.push({ from: name, to: target, span, kind: "use" });
-      else diagnostics.push(finding("transfer/disabled-task", span, { side: "from", name }, { notes: [{ message: "declared here", span: task.name.span }] }));
+      else
+        diagnostics.push(
+          finding("transfer/disabled-task", span, { side: "from", name }, { notes: [{ message: "declared here", span: task.name.span }] }),
+        );
     }
   }
   return edges;

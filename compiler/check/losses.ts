@@ -10,7 +10,10 @@ import type { DType } from "../ir/graph.ts";
 import type { TaskKind } from "../model.ts";
 
 /** What logits and labels of a kind look like to a loss: one number for each customer is f32[B]. */
-export function lossOperands(kind: TaskKind, width: number): { readonly logits: readonly Dim[]; readonly labels: { readonly dtype: DType; readonly shape: readonly Dim[] } } {
+export function lossOperands(
+  kind: TaskKind,
+  width: number,
+): { readonly logits: readonly Dim[]; readonly labels: { readonly dtype: DType; readonly shape: readonly Dim[] } } {
   const batch = symbolDim("B");
   const logits = width === 1 ? [batch] : [batch, width];
   return { logits, labels: kind === "classes" ? { dtype: "i32", shape: [batch] } : { dtype: "f32", shape: logits } };
@@ -29,7 +32,14 @@ export function checkLoss(settings: TaskSettings, diagnostics: Diagnostic[], mod
       "task/loss-kind",
       loss.span,
       { loss: definition.name.text, kind, task: task.name.text },
-      { notes: [{ message: `\`${definition.name.text}\` is for ${fits.join(" and ")} tasks`, span: definition.fits[0]?.span ?? definition.name.span }] },
+      {
+        notes: [
+          {
+            message: `\`${definition.name.text}\` is for ${fits.join(" and ")} tasks`,
+            span: definition.fits[0]?.span ?? definition.name.span,
+          },
+        ],
+      },
     );
     return;
   }
@@ -41,6 +51,12 @@ export function checkLoss(settings: TaskSettings, diagnostics: Diagnostic[], mod
   const given = operands.map((value) => ({ name: null, nameSpan: null, value, span: loss.span }));
   const result = applyFunction(loss.fn, [...given, ...loss.given], context, loss.span, loss.span);
   if (result === poison || result.kind === "poison") return;
-  const perRow = result.kind === "tensor" && result.value.type.shape.length === 1 && dimsEqual(result.value.type.shape[0] as Dim, symbolDim("B"));
-  if (!perRow) report(context, "type/mismatch", loss.span, { what: `the loss \`${functionName(loss.fn)}\``, expected: "one number for each customer, f32[B]", found: describe(result) });
+  const perRow =
+    result.kind === "tensor" && result.value.type.shape.length === 1 && dimsEqual(result.value.type.shape[0] as Dim, symbolDim("B"));
+  if (!perRow)
+    report(context, "type/mismatch", loss.span, {
+      what: `the loss \`${functionName(loss.fn)}\``,
+      expected: "one number for each customer, f32[B]",
+      found: describe(result),
+    });
 }

@@ -49,18 +49,32 @@ class Names {
  * Checks that every name of a file is declared where it is read, whether or not the place is ever evaluated, and that local names and imports are used.
  * Members and named slices need types and are checked when evaluated.
  */
-export function resolveNames(loaded: LoadedFile, preludeNames: readonly string[], builtinNames: Iterable<string>, diagnostics: Diagnostic[]): void {
+export function resolveNames(
+  loaded: LoadedFile,
+  preludeNames: readonly string[],
+  builtinNames: Iterable<string>,
+  diagnostics: Diagnostic[],
+): void {
   const { file } = loaded;
   const outer = new Names(null);
   for (const name of builtinNames) outer.add(name);
   for (const name of preludeNames) outer.add(name);
   const names = new Names(outer);
   for (const { local, span } of loaded.imported) {
-    if (names.has(local)) diagnostics.push(finding("name/duplicate", span, { name: local }, { notes: [{ message: "imported here first", span: names.find(local)?.span ?? null }] }));
+    if (names.has(local))
+      diagnostics.push(
+        finding(
+          "name/duplicate",
+          span,
+          { name: local },
+          { notes: [{ message: "imported here first", span: names.find(local)?.span ?? null }] },
+        ),
+      );
     else names.add(local, span, true);
   }
   // Names whose import failed were reported; they count as declared.
-  for (const statement of file.imports) for (const { name, alias } of statement.names) if (!names.has((alias ?? name).text)) names.add((alias ?? name).text);
+  for (const statement of file.imports)
+    for (const { name, alias } of statement.names) if (!names.has((alias ?? name).text)) names.add((alias ?? name).text);
   const places = new Map<string, Name>();
   for (const item of file.items) {
     const before = places.get(item.name.text);
@@ -85,7 +99,16 @@ function reportUnusedImports(file: File, names: Names, diagnostics: Diagnostic[]
     const statement = file.imports.find((candidate) => candidate.names.some((part) => (part.alias ?? part.name).text === name));
     const part = statement?.names.find((candidate) => (candidate.alias ?? candidate.name).text === name);
     if (statement === undefined || part === undefined) continue;
-    diagnostics.push(finding("import/unused", span, { name }, { fixes: [{ title: `remove \`${name}\``, safe: true, edits: [{ span: removal(statement.names, part, statement.span), text: "" }] }] }));
+    diagnostics.push(
+      finding(
+        "import/unused",
+        span,
+        { name },
+        {
+          fixes: [{ title: `remove \`${name}\``, safe: true, edits: [{ span: removal(statement.names, part, statement.span), text: "" }] }],
+        },
+      ),
+    );
   }
 }
 
@@ -164,7 +187,12 @@ class Resolver {
 
   #duplicate(name: Name, names: Names): void {
     this.#diagnostics.push(
-      finding("name/duplicate", name.span, { name: name.text }, { notes: [{ message: "declared here first", span: names.find(name.text)?.span ?? null }] }),
+      finding(
+        "name/duplicate",
+        name.span,
+        { name: name.text },
+        { notes: [{ message: "declared here first", span: names.find(name.text)?.span ?? null }] },
+      ),
     );
   }
 
@@ -178,9 +206,11 @@ class Resolver {
     const flowOutputs: string[] = [];
     for (const item of model.items) {
       if (item.kind === "Let") for (const name of item.names) names.add(name.text, name.span, true);
-      else if (item.kind === "Const" || item.kind === "DimDeclaration" || item.kind === "Param") names.add(item.name.text, item.name.span, true);
+      else if (item.kind === "Const" || item.kind === "DimDeclaration" || item.kind === "Param")
+        names.add(item.name.text, item.name.span, true);
       else if (item.kind === "Input" || item.kind === "Bank") names.add(item.name.text, item.name.span);
-      else if (item.kind === "Flow") flowOutputs.push(...item.body.statements.flatMap((statement) => (statement.kind === "Output" ? [statement.name.text] : [])));
+      else if (item.kind === "Flow")
+        flowOutputs.push(...item.body.statements.flatMap((statement) => (statement.kind === "Output" ? [statement.name.text] : [])));
     }
     const tasks = model.items.flatMap((item) => (item.kind === "Task" ? [item.name.text] : []));
     for (const item of model.items) this.#item(item, names, tasks, flowOutputs);

@@ -127,5 +127,8 @@ export function formatCycle(cycle: readonly Dependency[]): string {
 }
 
 export function cycleNotes(cycle: readonly Dependency[]): readonly Note[] {
-  return cycle.map((edge) => ({ message: edge.kind === "transfer" ? `${edge.from} → ${edge.to}` : `the flow of ${edge.to} reads ${edge.from}`, span: edge.span }));
+  return cycle.map((edge) => ({
+    message: edge.kind === "transfer" ? `${edge.from} → ${edge.to}` : `the flow of ${edge.to} reads ${edge.from}`,
+    span: edge.span,
+  }));
 }

@@ -1,5 +1,5 @@
-import type { ModelScope } from "../elaborate/model-scope.ts";
 import type { Session } from "../elaborate/context.ts";
+import type { ModelScope } from "../elaborate/model-scope.ts";
 import type { Graph, Node, Value } from "../ir/graph.ts";
 import type { ModelSlice } from "../model.ts";
 import { finding } from "./catalogue.ts";
@@ -26,7 +26,14 @@ interface Range {
 type SliceNode = Declarations["inputs"][number]["slices"][number];
 
 /** Reports the outermost slices of which no column is read. */
-function checkSlice(slice: ModelSlice, input: string, path: string, ranges: readonly Range[], nodes: readonly SliceNode[], session: Session): void {
+function checkSlice(
+  slice: ModelSlice,
+  input: string,
+  path: string,
+  ranges: readonly Range[],
+  nodes: readonly SliceNode[],
+  session: Session,
+): void {
   const node = nodes.find((candidate) => candidate.name.text === slice.name);
   const read = ranges.some((range) => range.start < slice.start + slice.width && slice.start < range.stop);
   if (!read && slice.width > 0) session.report(finding("slice/unused", node?.name.span ?? null, { name: path, input }));
@@ -43,7 +50,12 @@ function readColumns(graph: Graph): ReadonlyMap<string, readonly Range[]> {
     const value = node.outputs[0] as Value;
     if (node.op === "input") origin.set(value, { input: node.attributes.name, start: 0 });
     const from = node.inputs[0] === undefined ? undefined : origin.get(node.inputs[0]);
-    if (node.op === "slice" && from !== undefined && node.attributes.axis === value.type.shape.length - 1 && typeof node.attributes.start === "number") {
+    if (
+      node.op === "slice" &&
+      from !== undefined &&
+      node.attributes.axis === value.type.shape.length - 1 &&
+      typeof node.attributes.start === "number"
+    ) {
       origin.set(value, { input: from.input, start: from.start + node.attributes.start });
       return;
     }

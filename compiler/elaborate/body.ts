@@ -64,14 +64,26 @@ export function takeApart(statement: Let, value: StaticValue, context: Context):
   if (names.length === 1) return [[names[0] as string, value]];
   const items = value.kind === "poison" ? null : itemsOf(value);
   if (items === null || items.length !== names.length) {
-    if (value.kind !== "poison") report(context, "type/mismatch", statement.value.span, { what: `the value of \`${names.join(", ")}\``, expected: `a list of ${names.length}`, found: describe(value) });
+    if (value.kind !== "poison")
+      report(context, "type/mismatch", statement.value.span, {
+        what: `the value of \`${names.join(", ")}\``,
+        expected: `a list of ${names.length}`,
+        found: describe(value),
+      });
     return names.map((name) => [name, poison]);
   }
   return names.map((name, i) => [name, items[i] as StaticValue]);
 }
 
 /** Checks a stated type; without one the value passes as it is. */
-export function claim(type: Type | null, value: StaticValue, name: string, span: Span, scope: LocalScope | Context["scope"], context: Context): StaticValue {
+export function claim(
+  type: Type | null,
+  value: StaticValue,
+  name: string,
+  span: Span,
+  scope: LocalScope | Context["scope"],
+  context: Context,
+): StaticValue {
   if (type === null) return value;
   const local = new LocalScope(scope);
   return matchType(type, value, new DimBinding(name, local, new Set()), { what: `\`${name}\``, name, span }, { ...context, scope: local });
@@ -90,7 +102,11 @@ export function declarePenalty(statement: Penalty, context: Context): void {
   // `none` is how a penalty leaves out a task.
   if (value.kind === "poison" || value.kind === "none") return;
   if (value.kind !== "tensor" || shapeOf(value).length !== 0 || dtypeOf(value) !== "f32") {
-    report(context, "type/mismatch", statement.value.span, { what: `the penalty \`${statement.name.text}\``, expected: "a scalar f32[]", found: describe(value) });
+    report(context, "type/mismatch", statement.value.span, {
+      what: `the penalty \`${statement.name.text}\``,
+      expected: "a scalar f32[]",
+      found: describe(value),
+    });
     return;
   }
   context.session.penalties.push({ name: context.place.node(statement.name.text), value: value.value });
@@ -103,9 +119,16 @@ function meetsRequirement(statement: Require, name: string, context: Context): b
   if (condition.kind === "boolean") {
     // The caller broke it, so the caller's place is the place of the finding.
     const at = context.frame?.span ?? statement.span;
-    report({ ...context, frame: context.frame?.parent ?? null }, "call/requirement", at, { callee: name, message: statement.message.value }, { notes: [{ message: "required here", span: statement.span }] });
+    report(
+      { ...context, frame: context.frame?.parent ?? null },
+      "call/requirement",
+      at,
+      { callee: name, message: statement.message.value },
+      { notes: [{ message: "required here", span: statement.span }] },
+    );
   } else if (condition.kind === "tensor") {
     report(context, "type/not-static", span, { what: "the condition of `require`", found: describe(condition) });
-  } else report(context, "type/mismatch", span, { what: "the condition of `require`", expected: "true or false", found: describe(condition) });
+  } else
+    report(context, "type/mismatch", span, { what: "the condition of `require`", expected: "true or false", found: describe(condition) });
   return false;
 }

@@ -19,7 +19,13 @@ export interface GivenArgument {
 }
 
 /** Calls a function; `context.place` is where its instance stands. */
-export function applyFunction(callee: FunctionValue, given: readonly GivenArgument[], context: Context, span: Span, calleeSpan: Span): StaticValue {
+export function applyFunction(
+  callee: FunctionValue,
+  given: readonly GivenArgument[],
+  context: Context,
+  span: Span,
+  calleeSpan: Span,
+): StaticValue {
   const depth = (context.frame?.depth ?? 0) + 1;
   if (depth > limits.callDepth) return reportDepth(context);
   switch (callee.form) {
@@ -38,7 +44,8 @@ export function applyFunction(callee: FunctionValue, given: readonly GivenArgume
       );
       if (slots === null) return poison;
       const missing = callee.builtin.parameters.find((parameter, i) => parameter.required && slots[i] === undefined);
-      if (missing !== undefined) return report(context, "call/missing-argument", calleeSpan, { callee: callee.builtin.name, parameter: missing.name });
+      if (missing !== undefined)
+        return report(context, "call/missing-argument", calleeSpan, { callee: callee.builtin.name, parameter: missing.name });
       if (slots.some((slot) => slot?.value.kind === "poison")) return poison;
       return callee.builtin.apply({ context, span, values: slots.map((slot) => slot?.value), spans: slots.map((slot) => slot?.span) });
     }
@@ -79,13 +86,20 @@ function arrange(
       fits = false;
     } else if (slot < 0) {
       const near = closest(argument.name as string, parameters);
-      const help = near !== null ? `did you mean \`${near}\`?` : parameters.length > 0 ? `it has ${listNames(parameters)}` : "it takes none";
+      const help =
+        near !== null ? `did you mean \`${near}\`?` : parameters.length > 0 ? `it has ${listNames(parameters)}` : "it takes none";
       const at = argument.nameSpan ?? argument.span;
       const fixes = near === null ? [] : [{ title: `change to \`${near}\``, safe: false, edits: [{ span: at, text: near }] }];
       report(context, "call/unknown-argument", at, { callee, parameter: argument.name as string }, { help, notes, fixes });
       fits = false;
     } else if (slots[slot] !== undefined) {
-      report(context, "call/argument-twice", argument.span, { callee, parameter: parameters[slot] as string }, { notes: [{ message: "given here first", span: slots[slot]?.span ?? span }] });
+      report(
+        context,
+        "call/argument-twice",
+        argument.span,
+        { callee, parameter: parameters[slot] as string },
+        { notes: [{ message: "given here first", span: slots[slot]?.span ?? span }] },
+      );
       fits = false;
     } else slots[slot] = argument;
   }
@@ -101,13 +115,23 @@ function callLambda(callee: LambdaFunction, given: readonly GivenArgument[], con
     callee.scope,
     callee.parameters.map((name, i) => [name, slots[i]?.value ?? poison]),
   );
-  const inner: Context = { ...context, scope, frame: { callee: null, at: callee.span, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 } };
+  const inner: Context = {
+    ...context,
+    scope,
+    frame: { callee: null, at: callee.span, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 },
+  };
   if (callee.body.kind === "Block") return evaluateBody(callee.body, "(…) => …", scope, inner).result;
   return evaluate(callee.body, inner);
 }
 
 /** Parameters as values in a scope; what a definition's body, and a check of its signature alone, see. */
-function callDefinition(callee: DefinitionFunction, given: readonly GivenArgument[], context: Context, span: Span, calleeSpan: Span): StaticValue {
+function callDefinition(
+  callee: DefinitionFunction,
+  given: readonly GivenArgument[],
+  context: Context,
+  span: Span,
+  calleeSpan: Span,
+): StaticValue {
   const { definition } = callee;
   const name = definition.name.text;
   const slots = arrange(
@@ -122,7 +146,8 @@ function callDefinition(callee: DefinitionFunction, given: readonly GivenArgumen
   const variables = dimVariables(definition);
   const unbound: Scope = {
     parent: callee.scope,
-    lookup: (variable, inner) => (variables.has(variable) ? report(inner, "dim/unbound", calleeSpan, { name: variable, callee: name }) : undefined),
+    lookup: (variable, inner) =>
+      variables.has(variable) ? report(inner, "dim/unbound", calleeSpan, { name: variable, callee: name }) : undefined,
   };
   const scope = new LocalScope(unbound);
   const binding = new DimBinding(name, scope, variables);
@@ -160,9 +185,16 @@ function matchParameter(
   const name = parameter.name.text;
   const subject = { what: `\`${name}\` of \`${callee}\``, name };
   // Findings about what the caller gave are the caller's, so the notes start from its frame.
-  if (slot !== undefined) return matchType(parameter.type, slot.value, binding, { ...subject, span: slot.span }, { ...inside, frame: outside.frame });
+  if (slot !== undefined)
+    return matchType(parameter.type, slot.value, binding, { ...subject, span: slot.span }, { ...inside, frame: outside.frame });
   if (parameter.defaultValue !== null) {
-    return matchType(parameter.type, evaluate(parameter.defaultValue, inside), binding, { ...subject, span: parameter.defaultValue.span }, inside);
+    return matchType(
+      parameter.type,
+      evaluate(parameter.defaultValue, inside),
+      binding,
+      { ...subject, span: parameter.defaultValue.span },
+      inside,
+    );
   }
   return report(
     outside,

@@ -1,14 +1,14 @@
 import type { Call } from "../../dsl/ast.ts";
 import type { Details, Diagnostic, Note, Placeholders } from "../../dsl/diagnostic.ts";
 import type { Span } from "../../dsl/source.ts";
-import { type catalogue, type Code, finding } from "../check/catalogue.ts";
+import { type Code, type catalogue, finding } from "../check/catalogue.ts";
 import { GraphBuilder } from "../ir/builder.ts";
 import type { GraphParam, Value } from "../ir/graph.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
 import { isShapeError, type ShapeError } from "../ops/op.ts";
 import type { Place } from "./place.ts";
 import type { Scope } from "./scope.ts";
-import { poison, type PoisonValue, type RecordValue, type StaticValue } from "./value.ts";
+import { type PoisonValue, poison, type RecordValue, type StaticValue } from "./value.ts";
 
 /** Bounds on what one elaboration may build, so that no input hangs it. */
 export const limits = {
@@ -29,7 +29,14 @@ export interface DeclaredPenalty {
 }
 
 /** Findings that symbols alone cannot decide. */
-const undecidable: ReadonlySet<string> = new Set(["type/not-static", "dim/not-divisible", "call/requirement", "dim/slice-past-end", "param/outside-initial", "dim/unbound"]);
+const undecidable: ReadonlySet<string> = new Set([
+  "type/not-static",
+  "dim/not-divisible",
+  "call/requirement",
+  "dim/slice-past-end",
+  "param/outside-initial",
+  "dim/unbound",
+]);
 
 /** Codes of which one at a place is enough: a further one says the same with other numbers. */
 const oncePerPlace = /^(dim|type|param)\/|^call\/(recursive|limit)/;

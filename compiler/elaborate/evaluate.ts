@@ -1,12 +1,23 @@
 import type { Argument, Call, Comprehension, Conditional, Expr, Member, Pipe, Reference } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
+import { closest } from "../../dsl/suggest.ts";
 import { applyFunction, type GivenArgument } from "./call.ts";
 import { type Context, limits, report } from "./context.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { LocalScope, lookupName } from "./scope.ts";
 import { evaluateSubscript, fieldOf, listNames, takeSlice } from "./subscript.ts";
-import { booleanValue, describe, itemsOf, listValue, none, numberValue, poison, recordValue, type StaticValue, stringValue } from "./value.ts";
-import { closest } from "../../dsl/suggest.ts";
+import {
+  booleanValue,
+  describe,
+  itemsOf,
+  listValue,
+  none,
+  numberValue,
+  poison,
+  recordValue,
+  type StaticValue,
+  stringValue,
+} from "./value.ts";
 
 /** The value of an expression. Findings are reported into the session, and their value is poison. */
 export function evaluate(expr: Expr, context: Context): StaticValue {
@@ -41,7 +52,14 @@ export function evaluate(expr: Expr, context: Context): StaticValue {
     case "Conditional":
       return evaluateConditional(expr, context);
     case "Lambda":
-      return { kind: "function", form: "lambda", parameters: expr.parameters.map((name) => name.text), body: expr.body, scope: context.scope, span: expr.span };
+      return {
+        kind: "function",
+        form: "lambda",
+        parameters: expr.parameters.map((name) => name.text),
+        body: expr.body,
+        scope: context.scope,
+        span: expr.span,
+      };
     case "Pipe":
       return evaluatePipe(expr, context);
     case "Call":
@@ -58,7 +76,8 @@ function evaluateReference(expr: Reference, context: Context): StaticValue {
   const value = lookupName(context.scope, expr.name, context, expr.span);
   if (value === undefined) {
     const task = context.task?.fields.get("name");
-    const help = task?.kind === "string" ? `task \`${task.value}\` has no such name: an \`output\` of a flow exists for the tasks of that flow` : null;
+    const help =
+      task?.kind === "string" ? `task \`${task.value}\` has no such name: an \`output\` of a flow exists for the tasks of that flow` : null;
     return report(context, "name/unknown", expr.span, { name: expr.name }, { help });
   }
   return value.kind === "tensor" ? { ...value, span: expr.span } : value;
@@ -85,7 +104,12 @@ function evaluateMember(expr: Member, context: Context): StaticValue {
         expr.name.span,
         { object: describe(object), name },
         {
-          help: near !== null ? `did you mean \`${near}\`?` : known.length > 0 ? `it has ${listNames(known)}` : "it has no named slices and no outputs",
+          help:
+            near !== null
+              ? `did you mean \`${near}\`?`
+              : known.length > 0
+                ? `it has ${listNames(known)}`
+                : "it has no named slices and no outputs",
           fixes: near === null ? [] : [{ title: `change to \`${near}\``, safe: false, edits: [{ span: expr.name.span, text: near }] }],
         },
       );
@@ -102,8 +126,18 @@ function evaluateConditional(expr: Conditional, context: Context): StaticValue {
     if (condition.kind === "poison") return poison;
     if (condition.kind !== "boolean") {
       return condition.kind === "tensor"
-        ? report(context, "type/not-static", at.condition.span, { what: "the condition of `if`", found: describe(condition) }, { help: "`where(c, a, b)` chooses by data" })
-        : report(context, "type/mismatch", at.condition.span, { what: "the condition of `if`", expected: "true or false", found: describe(condition) });
+        ? report(
+            context,
+            "type/not-static",
+            at.condition.span,
+            { what: "the condition of `if`", found: describe(condition) },
+            { help: "`where(c, a, b)` chooses by data" },
+          )
+        : report(context, "type/mismatch", at.condition.span, {
+            what: "the condition of `if`",
+            expected: "true or false",
+            found: describe(condition),
+          });
     }
     at = condition.value ? at.then : at.otherwise;
   }
@@ -127,7 +161,11 @@ function collect(expr: Comprehension, depth: number, context: Context, items: St
   if (over.kind === "poison") return false;
   const values = itemsOf(over);
   if (values === null) {
-    report(context, "type/mismatch", clause.over.span, { what: "what `for` goes through", expected: "a list or a record", found: describe(over) });
+    report(context, "type/mismatch", clause.over.span, {
+      what: "what `for` goes through",
+      expected: "a list or a record",
+      found: describe(over),
+    });
     return false;
   }
   for (const [i, value] of values.entries()) {
@@ -139,7 +177,11 @@ function collect(expr: Comprehension, depth: number, context: Context, items: St
       const condition = evaluate(clause.condition, inner);
       if (condition.kind === "poison") return false;
       if (condition.kind !== "boolean") {
-        report(context, "type/mismatch", clause.condition.span, { what: "the condition of a comprehension", expected: "true or false", found: describe(condition) });
+        report(context, "type/mismatch", clause.condition.span, {
+          what: "the condition of a comprehension",
+          expected: "true or false",
+          found: describe(condition),
+        });
         return false;
       }
       if (!condition.value) continue;
@@ -185,11 +227,20 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
 function evaluateAll(call: Call, context: Context): StaticValue {
   const argument = call.arguments[0]?.value;
   if (context.model === null || call.arguments.length !== 1 || argument?.kind !== "Reference") {
-    return report(context, "type/mismatch", call.span, { what: "the argument of `all`", expected: "one name of the model that is per task or per group", found: "something else" });
+    return report(context, "type/mismatch", call.span, {
+      what: "the argument of `all`",
+      expected: "one name of the model that is per task or per group",
+      found: "something else",
+    });
   }
   return context.model.all(argument.name, call.span, context);
 }
 
 function evaluateArgument(argument: Argument, context: Context): GivenArgument {
-  return { name: argument.name?.text ?? null, nameSpan: argument.name?.span ?? null, value: evaluate(argument.value, context), span: argument.value.span };
+  return {
+    name: argument.name?.text ?? null,
+    nameSpan: argument.name?.span ?? null,
+    value: evaluate(argument.value, context),
+    span: argument.value.span,
+  };
 }

@@ -18,12 +18,18 @@ export function explainDim(value: Value, axis: number): readonly Note[] {
         return note(node.span, `${size} is the size of the parameter \`${node.attributes.name}\``);
       case "concat":
         if (atAxis === node.attributes.axis)
-          return note(node.span, `${size} = ${node.inputs.map((input) => formatDim(input.type.shape[atAxis] ?? 0)).join(" + ")}, joined here`);
+          return note(
+            node.span,
+            `${size} = ${node.inputs.map((input) => formatDim(input.type.shape[atAxis] ?? 0)).join(" + ")}, joined here`,
+          );
         at = node.inputs[0] as Value;
         break;
       case "slice":
         if (atAxis === node.attributes.axis)
-          return note(node.span, `${size} is the width of columns ${formatDim(node.attributes.start)} to ${formatDim(node.attributes.stop)}, taken here`);
+          return note(
+            node.span,
+            `${size} is the width of columns ${formatDim(node.attributes.start)} to ${formatDim(node.attributes.stop)}, taken here`,
+          );
         at = node.inputs[0] as Value;
         break;
       case "matmul": {

@@ -1,7 +1,7 @@
 import type { Const, Definition } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import type { ImportedName, LoadedFile } from "../project.ts";
-import { report, type Context } from "./context.ts";
+import { type Context, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
 import { Place } from "./place.ts";
@@ -55,7 +55,10 @@ export class FileScope implements Scope {
     if (item.kind === "Definition") return this.#keep(name, { kind: "function", form: "definition", definition: item, scope: this });
     if (known === "busy") return report(context, "name/recursive", item.name.span, { name });
     this.#known.set(name, "busy");
-    return this.#keep(name, evaluate(item.value, { ...context, scope: this, place: Place.root.child(name), labels: labelCalls(item.value), frame: null }));
+    return this.#keep(
+      name,
+      evaluate(item.value, { ...context, scope: this, place: Place.root.child(name), labels: labelCalls(item.value), frame: null }),
+    );
   }
 
   #keep(name: string, value: StaticValue): StaticValue {

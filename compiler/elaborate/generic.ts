@@ -22,7 +22,17 @@ export function checkDefinition(definition: Definition, scope: FileScope, diagno
   const session = new Session(found, true);
   const names = new LocalScope(scope);
   for (const variable of dimVariables(definition)) names.set(variable, numberValue(symbolDim(variable)));
-  const context: Context = { session, scope: names, place: Place.root, labels: new Map(), frame: null, task: null, group: null, initial: null, model: null };
+  const context: Context = {
+    session,
+    scope: names,
+    place: Place.root,
+    labels: new Map(),
+    frame: null,
+    task: null,
+    group: null,
+    initial: null,
+    model: null,
+  };
   const given: GivenArgument[] = [];
   for (const parameter of definition.parameters) {
     const value = parameter.defaultValue === null ? stand(parameter.type, parameter.name.text, context) : null;
@@ -34,7 +44,9 @@ export function checkDefinition(definition: Definition, scope: FileScope, diagno
   const callee: FunctionValue = { kind: "function", form: "definition", definition, scope };
   applyFunction(callee, given, { ...context, scope }, definition.name.span, definition.name.span);
   if (session.undecided || definition.body.statements.some((statement) => statement.kind === "Require")) return;
-  diagnostics.push(...found.map((diagnostic) => ({ ...diagnostic, notes: diagnostic.notes.filter((note) => note.span !== definition.name.span) })));
+  diagnostics.push(
+    ...found.map((diagnostic) => ({ ...diagnostic, notes: diagnostic.notes.filter((note) => note.span !== definition.name.span) })),
+  );
 }
 
 /** A value that stands for every argument of a type; undefined where there is none, as for a task. */
@@ -67,7 +79,11 @@ function stand(type: Type, name: Parameter["name"]["text"], context: Context): S
         case "string":
           return stringValue(name);
         case "module":
-          return { kind: "function", form: "builtin", builtin: define(name, "x?", "Stands for any function.", (call) => call.values[0] ?? numberValue(0.5)) };
+          return {
+            kind: "function",
+            form: "builtin",
+            builtin: define(name, "x?", "Stands for any function.", (call) => call.values[0] ?? numberValue(0.5)),
+          };
         default:
           return undefined;
       }

@@ -1,6 +1,6 @@
 import type { Input, Slice } from "../../dsl/ast.ts";
-import { dimsEqual, formatShape, symbolDim } from "../ir/dim.ts";
 import type { Dim } from "../ir/dim.ts";
+import { dimsEqual, formatShape, symbolDim } from "../ir/dim.ts";
 import type { DType, Value } from "../ir/graph.ts";
 import type { ModelInput, ModelSlice } from "../model.ts";
 import { type Context, report } from "./context.ts";
@@ -8,7 +8,7 @@ import { evaluateDimExpr, toNumber } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { formatType } from "./match-type.ts";
 import { makeTensor } from "./tensors.ts";
-import { poison, type PoisonValue, type SliceOf, type TensorValue } from "./value.ts";
+import { type PoisonValue, poison, type SliceOf, type TensorValue } from "./value.ts";
 
 /** An input as a value of the language and as the model's caller sees it. */
 export interface DeclaredInput {
@@ -21,10 +21,19 @@ export function declareInput(input: Input, context: Context): DeclaredInput {
   const name = input.name.text;
   const { type } = input;
   if (type.kind !== "TensorType") {
-    return nothing(report(context, "type/mismatch", type.span, { what: `the type of input \`${name}\``, expected: "a tensor such as f32[B, 64] or id[B] of 20", found: formatType(type) }));
+    return nothing(
+      report(context, "type/mismatch", type.span, {
+        what: `the type of input \`${name}\``,
+        expected: "a tensor such as f32[B, 64] or id[B] of 20",
+        found: formatType(type),
+      }),
+    );
   }
   const unclear = type.dims.find((dim) => dim.kind !== "DimExpr");
-  if (unclear !== undefined) return nothing(report(context, "type/mismatch", unclear.span, { what: "a dim of an input", expected: "stated", found: formatType(type) }));
+  if (unclear !== undefined)
+    return nothing(
+      report(context, "type/mismatch", unclear.span, { what: "a dim of an input", expected: "stated", found: formatType(type) }),
+    );
   const shape = type.dims.map((dim) => (dim.kind === "DimExpr" ? evaluateDimExpr(dim.value, context, 1) : null));
   if (shape.some((dim) => dim === null)) return nothing(poison);
   const dims = shape as Dim[];
@@ -32,18 +41,37 @@ export function declareInput(input: Input, context: Context): DeclaredInput {
     return nothing(report(context, "dim/batch-lost", type.span, { what: `input \`${name}\``, shape: `${type.dtype}${formatShape(dims)}` }));
   }
   const vocabulary = inputVocabulary(input, context);
-  const fill = input.defaultValue === null ? 0 : toNumber(evaluate(input.defaultValue, context), input.defaultValue.span, `the default of input \`${name}\``, context);
+  const fill =
+    input.defaultValue === null
+      ? 0
+      : toNumber(evaluate(input.defaultValue, context), input.defaultValue.span, `the default of input \`${name}\``, context);
   const slices = inputSlices(input, dims, context);
   if (vocabulary === "wrong" || fill === null || slices === null) return nothing(poison);
   if (input.defaultValue !== null && !type.optional) {
-    return nothing(report(context, "type/mismatch", input.defaultValue.span, { what: `input \`${name}\`, which has a default,`, expected: `optional: \`${formatType(type)}?\``, found: "required" }));
+    return nothing(
+      report(context, "type/mismatch", input.defaultValue.span, {
+        what: `input \`${name}\`, which has a default,`,
+        expected: `optional: \`${formatType(type)}?\``,
+        found: "required",
+      }),
+    );
   }
-  if (type.dtype !== "f32" && !(Number.isInteger(fill) && fill >= (vocabulary === null ? -(2 ** 31) : 0) && fill < (vocabulary ?? 2 ** 31))) {
+  if (
+    type.dtype !== "f32" &&
+    !(Number.isInteger(fill) && fill >= (vocabulary === null ? -(2 ** 31) : 0) && fill < (vocabulary ?? 2 ** 31))
+  ) {
     const values = vocabulary === null ? `a whole number` : `an id from 0 to ${vocabulary - 1}`;
-    return nothing(report(context, "type/range", input.defaultValue?.span ?? type.span, { message: `the default of input \`${name}\` is ${values}, not ${fill}` }));
+    return nothing(
+      report(context, "type/range", input.defaultValue?.span ?? type.span, {
+        message: `the default of input \`${name}\` is ${values}, not ${fill}`,
+      }),
+    );
   }
   const dtype: DType = type.dtype === "id" ? "i32" : type.dtype;
-  const tensor = makeTensor(context, "input", [], { name, dtype, shape: dims }, input.name.span, { slices: slices.length > 0 ? slices.map(toSliceOf) : null, vocabulary });
+  const tensor = makeTensor(context, "input", [], { name, dtype, shape: dims }, input.name.span, {
+    slices: slices.length > 0 ? slices.map(toSliceOf) : null,
+    vocabulary,
+  });
   const info = { name, dtype, shape: dims, optional: type.optional, fill, vocabulary, slices, doc: input.doc, span: input.name.span };
   return { tensor, info };
 }
@@ -61,14 +89,20 @@ function inputVocabulary(input: Input, context: Context): number | null | "wrong
   const { type } = input;
   if (type.kind !== "TensorType") return null;
   if (type.dtype === "id" && type.of === null) {
-    report(context, "type/mismatch", type.span, { what: `the type of input \`${input.name.text}\``, expected: "ids with a vocabulary: `id[B] of 20`", found: formatType(type) });
+    report(context, "type/mismatch", type.span, {
+      what: `the type of input \`${input.name.text}\``,
+      expected: "ids with a vocabulary: `id[B] of 20`",
+      found: formatType(type),
+    });
     return "wrong";
   }
   if (type.of === null) return null;
   const size = evaluateDimExpr(type.of, context, 1);
   if (size === null) return "wrong";
   if (type.dtype === "id" && typeof size === "number" && size >= 1 && size < 2 ** 31) return size;
-  report(context, "type/range", type.of.span, { message: type.dtype === "id" ? `a vocabulary has 1 to 2^31 - 1 ids, and this has ${size}` : "only `id` inputs have a vocabulary" });
+  report(context, "type/range", type.of.span, {
+    message: type.dtype === "id" ? `a vocabulary has 1 to 2^31 - 1 ids, and this has ${size}` : "only `id` inputs have a vocabulary",
+  });
   return "wrong";
 }
 
@@ -83,7 +117,14 @@ function inputSlices(input: Input, shape: readonly Dim[], context: Context): rea
   return layOut(input.slices, 0, last, input.name.text, input.name.span, context);
 }
 
-function layOut(slices: readonly Slice[], start: number, width: number, owner: string, ownerSpan: Slice["span"], context: Context): readonly ModelSlice[] | null {
+function layOut(
+  slices: readonly Slice[],
+  start: number,
+  width: number,
+  owner: string,
+  ownerSpan: Slice["span"],
+  context: Context,
+): readonly ModelSlice[] | null {
   const placed: ModelSlice[] = [];
   const seen = new Map<string, Slice>();
   let at = start;
@@ -91,7 +132,13 @@ function layOut(slices: readonly Slice[], start: number, width: number, owner: s
   for (const slice of slices) {
     const before = seen.get(slice.name.text);
     if (before !== undefined) {
-      report(context, "name/duplicate", slice.name.span, { name: slice.name.text }, { notes: [{ message: "declared here first", span: before.name.span }] });
+      report(
+        context,
+        "name/duplicate",
+        slice.name.span,
+        { name: slice.name.text },
+        { notes: [{ message: "declared here first", span: before.name.span }] },
+      );
       fits = false;
     }
     seen.set(slice.name.text, slice);

@@ -21,7 +21,9 @@ export function labelCalls(body: Block | Expr): CallLabels {
 }
 
 function labelBlock(block: Block, labels: Map<Call, string>): void {
-  const used = new Set(block.statements.flatMap((s) => (s.kind === "Let" ? s.names.slice(0, 1) : s.kind === "Param" ? [s.name] : [])).map((name) => name.text));
+  const used = new Set(
+    block.statements.flatMap((s) => (s.kind === "Let" ? s.names.slice(0, 1) : s.kind === "Param" ? [s.name] : [])).map((name) => name.text),
+  );
   for (const statement of block.statements) {
     if (statement.kind === "Let") labelValue(statement.value, labels);
     else if (statement.kind !== "Param") labelNested(statement, labels, used);

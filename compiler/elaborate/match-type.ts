@@ -8,7 +8,17 @@ import { evaluateDimExpr } from "./dims.ts";
 import { explainDim } from "./explain-dim.ts";
 import type { LocalScope } from "./scope.ts";
 import { makeScalar } from "./tensors.ts";
-import { describe, formatTensorType, itemsOf, listValue, numberValue, poison, recordValue, type StaticValue, type TensorValue } from "./value.ts";
+import {
+  describe,
+  formatTensorType,
+  itemsOf,
+  listValue,
+  numberValue,
+  poison,
+  recordValue,
+  type StaticValue,
+  type TensorValue,
+} from "./value.ts";
 
 /** A dim variable's value with where it came from. */
 interface BoundDim {
@@ -136,7 +146,14 @@ function matchShape(type: TensorType, value: TensorValue, binding: DimBinding, s
   return fits;
 }
 
-function matchRest(type: TensorType, dims: readonly Dim[], binding: DimBinding, subject: Subject, value: TensorValue, context: Context): boolean {
+function matchRest(
+  type: TensorType,
+  dims: readonly Dim[],
+  binding: DimBinding,
+  subject: Subject,
+  value: TensorValue,
+  context: Context,
+): boolean {
   const before = binding.rest;
   if (before === null) {
     binding.rest = { dims, by: subject.name, span: subject.span };
@@ -144,11 +161,26 @@ function matchRest(type: TensorType, dims: readonly Dim[], binding: DimBinding, 
   }
   if (before.dims.length === dims.length && before.dims.every((dim, i) => dimsEqual(dim, dims[i] as Dim))) return true;
   const message = `the leading dims of ${subject.what} are ${formatShape(dims)}, and those of \`${before.by}\` are ${formatShape(before.dims)}`;
-  report(context, "dim/mismatch", subject.span, { message }, { notes: [{ message: `\`${before.by}\` is given here`, span: before.span }, declared(type, subject), ...explainDim(value.value, 0)] });
+  report(
+    context,
+    "dim/mismatch",
+    subject.span,
+    { message },
+    { notes: [{ message: `\`${before.by}\` is given here`, span: before.span }, declared(type, subject), ...explainDim(value.value, 0)] },
+  );
   return false;
 }
 
-function matchDim(type: TensorType, node: DimNode, found: Dim, axis: number, value: TensorValue, binding: DimBinding, subject: Subject, context: Context): boolean {
+function matchDim(
+  type: TensorType,
+  node: DimNode,
+  found: Dim,
+  axis: number,
+  value: TensorValue,
+  binding: DimBinding,
+  subject: Subject,
+  context: Context,
+): boolean {
   if (node.kind !== "DimExpr") return true;
   const { value: expr } = node;
   const name = expr.kind === "Reference" ? expr.name : null;
@@ -164,7 +196,14 @@ function matchDim(type: TensorType, node: DimNode, found: Dim, axis: number, val
       context,
       "dim/bound-twice",
       subject.span,
-      { name, callee: binding.callee, first: formatDim(before.dim), firstPlace: `\`${before.by}\``, second: formatDim(found), secondPlace: `\`${subject.name}\`` },
+      {
+        name,
+        callee: binding.callee,
+        first: formatDim(before.dim),
+        firstPlace: `\`${before.by}\``,
+        second: formatDim(found),
+        secondPlace: `\`${subject.name}\``,
+      },
       {
         notes: [
           { message: `\`${before.by}\` is given here, with ${name} = ${formatDim(before.dim)}`, span: before.span },
@@ -182,7 +221,10 @@ function matchDim(type: TensorType, node: DimNode, found: Dim, axis: number, val
     "dim/mismatch",
     subject.span,
     { message: `${subject.what} is declared ${formatType(type)}${stands}, and this is ${formatTensorType(value.value.type)}` },
-    { notes: [{ message: `declared ${formatDim(stated)} here`, span: node.span }, ...explainDim(value.value, axis)], help: suggestSlices(value, stated, found) },
+    {
+      notes: [{ message: `declared ${formatDim(stated)} here`, span: node.span }, ...explainDim(value.value, axis)],
+      help: suggestSlices(value, stated, found),
+    },
   );
   return false;
 }
@@ -217,7 +259,12 @@ function poisonDims(type: Type, binding: DimBinding): void {
   if (type.kind === "ListType") poisonDims(type.element, binding);
   if (type.kind !== "TensorType") return;
   for (const dim of type.dims) {
-    if (dim.kind === "DimExpr" && dim.value.kind === "Reference" && binding.variables.has(dim.value.name) && !binding.bound.has(dim.value.name))
+    if (
+      dim.kind === "DimExpr" &&
+      dim.value.kind === "Reference" &&
+      binding.variables.has(dim.value.name) &&
+      !binding.bound.has(dim.value.name)
+    )
       binding.scope.set(dim.value.name, poison);
   }
 }
@@ -237,12 +284,16 @@ function matchList(type: ListType, value: StaticValue, binding: DimBinding, subj
   });
   if (matched.some((item) => item.kind === "poison")) return poison;
   if (names === null) return listValue(matched);
-  return recordValue(value.kind === "record" ? value.title : subject.name, new Map(names.map((name, i) => [name, matched[i] as StaticValue])));
+  return recordValue(
+    value.kind === "record" ? value.title : subject.name,
+    new Map(names.map((name, i) => [name, matched[i] as StaticValue])),
+  );
 }
 
 function matchEnum(type: EnumType, value: StaticValue, subject: Subject, context: Context): StaticValue {
   const allowed = type.values.map((literal) => literal.value);
-  if (value.kind !== "string") return mismatch(context, subject, `one of ${allowed.map((word) => `"${word}"`).join(", ")}`, value, [declared(type, subject)]);
+  if (value.kind !== "string")
+    return mismatch(context, subject, `one of ${allowed.map((word) => `"${word}"`).join(", ")}`, value, [declared(type, subject)]);
   if (allowed.includes(value.value)) return value;
   const near = closest(value.value, allowed);
   return report(
@@ -266,9 +317,23 @@ function matchNamed(type: NamedType, value: StaticValue, subject: Subject, conte
   }[type.name.text as "int"];
   if (fits === undefined) {
     const near = closest(type.name.text, namedTypes);
-    return report(context, "name/unknown", type.name.span, { name: type.name.text }, { help: near === null ? `types are ${namedTypes.join(", ")}` : `did you mean \`${near}\`?` });
+    return report(
+      context,
+      "name/unknown",
+      type.name.span,
+      { name: type.name.text },
+      { help: near === null ? `types are ${namedTypes.join(", ")}` : `did you mean \`${near}\`?` },
+    );
   }
-  const expected = { int: "a whole number", float: "a number", bool: "true or false", string: "a string", module: "a definition or a function", task: "a task", record: "a record" };
+  const expected = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    string: "a string",
+    module: "a definition or a function",
+    task: "a task",
+    record: "a record",
+  };
   return fits ? value : mismatch(context, subject, expected[type.name.text as "int"], value, [declared(type, subject)]);
 }
 

@@ -6,14 +6,24 @@ import { claim, takeApart } from "./body.ts";
 import { type Context, report } from "./context.ts";
 import { toInteger } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
-import { declareInput, type DeclaredInput } from "./inputs.ts";
+import { type DeclaredInput, declareInput } from "./inputs.ts";
 import { labelCalls } from "./labels.ts";
 import { joinBanks } from "./operators.ts";
 import { declareParam } from "./params.ts";
 import { Place } from "./place.ts";
 import { lookupName, type Scope } from "./scope.ts";
 import { shapeOf } from "./tensors.ts";
-import { describe, listValue, numberValue, poison, recordValue, type RecordValue, type StaticValue, stringValue, type TensorValue } from "./value.ts";
+import {
+  describe,
+  listValue,
+  numberValue,
+  poison,
+  type RecordValue,
+  recordValue,
+  type StaticValue,
+  stringValue,
+  type TensorValue,
+} from "./value.ts";
 
 /** An entry of a bank once evaluated, for summaries and for the check of unused experts. */
 export interface EvaluatedEntry {
@@ -73,9 +83,15 @@ export class ModelScope implements Scope {
     if (item?.kind === "Bank" && item.role === "routes" && per === null) return this.#evaluateFor(name, item, null, context);
     if (item === undefined && lookupName(this, name, context, span) === undefined) return poison; // Reported when names were resolved.
     if (item === undefined || per === null) {
-      return report(context, "type/mismatch", span, { what: "the argument of `all`", expected: "a name that is per task or per group", found: `\`${name}\`` });
+      return report(context, "type/mismatch", span, {
+        what: "the argument of `all`",
+        expected: "a name that is per task or per group",
+        found: `\`${name}\``,
+      });
     }
-    const values = [...this.#units[per]].map(([unit, record]) => [unit, this.#evaluateFor(name, item, { per, unit, record }, context)] as const);
+    const values = [...this.#units[per]].map(
+      ([unit, record]) => [unit, this.#evaluateFor(name, item, { per, unit, record }, context)] as const,
+    );
     if (values.some(([, value]) => value.kind === "poison")) return poison;
     const banks = values.map(([unit, value]) => (value.kind === "record" ? { ...value, title: `bank ${unit}` } : null));
     if (item.kind === "Bank") return joinBanks(banks.filter((bank) => bank !== null));
@@ -100,7 +116,13 @@ export class ModelScope implements Scope {
     const record = context[per];
     const unit = record === null ? null : textField(record, "name");
     if (record === null || unit === null) {
-      return report(context, "per/outside", span, { name, unit: per }, { notes: [{ message: `\`${name}\` is declared per ${per} here`, span: declaredAt(item) }] });
+      return report(
+        context,
+        "per/outside",
+        span,
+        { name, unit: per },
+        { notes: [{ message: `\`${name}\` is declared per ${per} here`, span: declaredAt(item) }] },
+      );
     }
     return this.#evaluateFor(name, item, { per, unit, record }, context);
   }
@@ -125,7 +147,8 @@ export class ModelScope implements Scope {
     const group = unit === null ? null : unit.per === "group" ? unit.record : groupRecord(unit.record);
     const inner = this.contextFor({ task: unit?.per === "task" ? unit.record : null, group });
     if (item.kind === "Let") {
-      for (const [part, value] of this.#evaluateLet(item, unit, inner)) this.#values.set(unit === null ? part : `${part} ${unit.unit}`, value);
+      for (const [part, value] of this.#evaluateLet(item, unit, inner))
+        this.#values.set(unit === null ? part : `${part} ${unit.unit}`, value);
     } else this.#values.set(key, this.#evaluateItem(item, unit, inner));
     return this.#values.get(key) as StaticValue;
   }
@@ -160,11 +183,16 @@ export class ModelScope implements Scope {
     for (const entry of bank.entries) {
       for (const name of this.#entryNames(entry, context)) {
         if (fields.has(name)) report(context, "name/duplicate", entry.name.span, { name });
-        fields.set(name, this.#evaluateEntry(bank, entry, name, unit, { ...context, place: place.child(name), labels: labelCalls(entry.value) }));
+        fields.set(
+          name,
+          this.#evaluateEntry(bank, entry, name, unit, { ...context, place: place.child(name), labels: labelCalls(entry.value) }),
+        );
       }
     }
     // A wrong entry, or none, was reported; the bank without it would only bring findings that follow from that.
-    return fields.size === 0 || [...fields.values()].some((value) => value.kind === "poison") ? poison : recordValue(`bank ${bank.name.text}`, fields);
+    return fields.size === 0 || [...fields.values()].some((value) => value.kind === "poison")
+      ? poison
+      : recordValue(`bank ${bank.name.text}`, fields);
   }
 
   #entryNames(entry: Entry, context: Context): readonly string[] {
@@ -186,7 +214,12 @@ export class ModelScope implements Scope {
     }
     const role = value.made?.role;
     if (bank.role === "experts" && role !== undefined && role !== "expert" && role !== "module") {
-      return report(context, "role/mismatch", entry.value.span, { name: value.made?.name.text ?? "", found: role, place: "a bank of experts", expected: "an expert" });
+      return report(context, "role/mismatch", entry.value.span, {
+        name: value.made?.name.text ?? "",
+        found: role,
+        place: "a bank of experts",
+        expected: "an expert",
+      });
     }
     this.entries.push({ bank, entry, name, unit: unit?.unit ?? null, tensor: value });
     return { ...value, span: entry.name.span };
@@ -212,7 +245,10 @@ export function unitOf(item: NamedItem): "task" | "group" | null {
 }
 
 /** The place of a model-level item for a unit. */
-export function placeOf(name: string, unit: { readonly per: "task" | "group"; readonly unit: string; readonly record: RecordValue } | null): Place {
+export function placeOf(
+  name: string,
+  unit: { readonly per: "task" | "group"; readonly unit: string; readonly record: RecordValue } | null,
+): Place {
   const place = Place.root.child(name);
   if (unit === null) return place;
   if (unit.per === "group") return place.forUnit({ task: null, group: unit.unit });
@@ -235,7 +271,8 @@ export function routesOf(task: Task, declarations: Declarations): readonly { rea
   const group = task.group === null ? undefined : declarations.groups.get(task.group.text);
   return [settingOf(task.settings, "route"), settingOf(group?.settings ?? null, "route")].flatMap((setting) => {
     if (setting?.kind === "Reference") return [{ name: setting.name, span: setting.span }];
-    if (setting?.kind === "ListLiteral") return setting.items.flatMap((item) => (item.kind === "Reference" ? [{ name: item.name, span: item.span }] : []));
+    if (setting?.kind === "ListLiteral")
+      return setting.items.flatMap((item) => (item.kind === "Reference" ? [{ name: item.name, span: item.span }] : []));
     return [];
   });
 }

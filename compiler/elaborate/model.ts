@@ -20,7 +20,16 @@ import { LocalScope, type Scope } from "./scope.ts";
 import { evaluateTask, Flows, squeezeWidth, type TaskResult, type TaskSettings } from "./tasks.ts";
 import { makeTensor } from "./tensors.ts";
 import { evaluateTrain } from "./train.ts";
-import { describe, functionName, numberValue, recordValue, type RecordValue, stringValue, type StaticValue, type TensorValue } from "./value.ts";
+import {
+  describe,
+  functionName,
+  numberValue,
+  type RecordValue,
+  recordValue,
+  type StaticValue,
+  stringValue,
+  type TensorValue,
+} from "./value.ts";
 
 /** Checks a model and builds its graph; null when there are errors. */
 export function elaborateModel(model: Model, scope: FileScope, hash: string, diagnostics: Diagnostic[]): CheckedModel | null {
@@ -79,7 +88,10 @@ class Elaboration {
     if (this.#session.diagnostics.some((diagnostic) => diagnostic.severity === "error")) return null;
     const full = this.#graph(model.name.text, predictions);
     const penalties = this.#session.penalties;
-    const trained = prune({ ...full, outputs: [...full.outputs, ...penalties.map(({ name, value }) => ({ name: `penalty ${name}`, value, doc: null }))] });
+    const trained = prune({
+      ...full,
+      outputs: [...full.outputs, ...penalties.map(({ name, value }) => ({ name: `penalty ${name}`, value, doc: null }))],
+    });
     checkUnused(this.#declarations, this.#scope, trained, this.#session);
     return {
       name: model.name.text,
@@ -117,7 +129,9 @@ class Elaboration {
 
   /** Every route that is named must exist in some `routes` bank. */
   #checkRoutes(): void {
-    const known = new Set(this.#declarations.banks.filter((bank) => bank.role === "routes").flatMap((bank) => bank.entries.map((entry) => entry.name.text)));
+    const known = new Set(
+      this.#declarations.banks.filter((bank) => bank.role === "routes").flatMap((bank) => bank.entries.map((entry) => entry.name.text)),
+    );
     const context = this.#scope.contextFor();
     for (const task of this.#declarations.enabled) {
       for (const route of routesOf(task, this.#declarations)) {
@@ -128,8 +142,18 @@ class Elaboration {
       const entries = new Set(bank.entries.map((entry) => entry.name.text));
       for (const task of this.#declarations.enabled) {
         if (routesOf(task, this.#declarations).some((route) => entries.has(route.name))) continue;
-        if (routesOf(task, this.#declarations).some((route) => !known.has(route.name)) || settingOf(task.settings, "route")?.kind === "StringLiteral") continue;
-        report(context, "task/no-route", task.name.span, { task: task.name.text, bank: bank.name.text }, { notes: [{ message: "the bank", span: bank.name.span }] });
+        if (
+          routesOf(task, this.#declarations).some((route) => !known.has(route.name)) ||
+          settingOf(task.settings, "route")?.kind === "StringLiteral"
+        )
+          continue;
+        report(
+          context,
+          "task/no-route",
+          task.name.span,
+          { task: task.name.text, bank: bank.name.text },
+          { notes: [{ message: "the bank", span: bank.name.span }] },
+        );
       }
     }
   }
@@ -154,7 +178,11 @@ class Elaboration {
       const value = claim(output.type, evaluate(output.value, inner), name, output.value.span, scope, inner);
       if (value.kind === "poison") continue;
       if (value.kind !== "tensor") {
-        report(inner, "type/mismatch", output.value.span, { what: `output \`${name}\``, expected: "a tensor; `stack` or `per task` makes tensors of banks and records", found: describe(value) });
+        report(inner, "type/mismatch", output.value.span, {
+          what: `output \`${name}\``,
+          expected: "a tensor; `stack` or `per task` makes tensors of banks and records",
+          found: describe(value),
+        });
       } else if (value.value.type.shape.length === 0 || !dimsEqual(value.value.type.shape[0] as Dim, symbolDim("B"))) {
         report(inner, "dim/batch-lost", output.value.span, { what: `output \`${name}\``, shape: describe(value) });
       } else this.#outputs.push({ name: name + suffix, value: value.value, doc: output.doc });
@@ -187,7 +215,10 @@ class Elaboration {
   }
 
   /** A context for each unit of a model-level output or penalty; per task, the flow's outputs are in scope. */
-  #unitContexts(item: Output | Penalty, results: ReadonlyMap<string, TaskResult>): readonly { readonly suffix: string; readonly context: Context; readonly scope: Context["scope"] }[] {
+  #unitContexts(
+    item: Output | Penalty,
+    results: ReadonlyMap<string, TaskResult>,
+  ): readonly { readonly suffix: string; readonly context: Context; readonly scope: Context["scope"] }[] {
     const name = item.name.text;
     // Every flow has run by now, so tasks are names here: `ctr.logit`.
     const scope: Scope = { parent: this.#scope, lookup: (task) => (results.has(task) ? this.#flows.source(task) : undefined) };
@@ -196,7 +227,11 @@ class Elaboration {
     }
     if (item.per.unit === "group") {
       return [...this.#groups].map(([group, record]) => {
-        const context = { ...this.#scope.contextFor({ task: null, group: record }), scope, place: placeOf(name, { per: "group", unit: group, record }) };
+        const context = {
+          ...this.#scope.contextFor({ task: null, group: record }),
+          scope,
+          place: placeOf(name, { per: "group", unit: group, record }),
+        };
         return { suffix: `/${group}`, context, scope };
       });
     }
@@ -212,7 +247,9 @@ class Elaboration {
   #train(): Readonly<Record<string, unknown>> | null {
     const { train, named } = this.#declarations;
     if (train === null) return null;
-    const names = new Set([...named].filter(([, item]) => item.kind === "Bank" || item.kind === "Let" || item.kind === "Param").map(([name]) => name));
+    const names = new Set(
+      [...named].filter(([, item]) => item.kind === "Bank" || item.kind === "Let" || item.kind === "Param").map(([name]) => name),
+    );
     const tags = [...this.#session.params.values()].flatMap((param) => (param.tag === null ? [] : [param.tag]));
     return evaluateTrain(train, new Set([...names, ...tags]), this.#scope.contextFor());
   }
@@ -234,7 +271,9 @@ class Elaboration {
   #modelGroups(): readonly ModelGroup[] {
     return [...this.#declarations.groups].map(([name, group]) => {
       const route = settingOf(group.settings, "route");
-      const fields = [...(this.#groups.get(name)?.fields ?? [])].flatMap(([key, value]) => (value.kind === "number" ? [[key, value.value] as const] : []));
+      const fields = [...(this.#groups.get(name)?.fields ?? [])].flatMap(([key, value]) =>
+        value.kind === "number" ? [[key, value.value] as const] : [],
+      );
       return { name, doc: group.doc, route: route?.kind === "Reference" ? route.name : null, settings: Object.fromEntries(fields) };
     });
   }
@@ -280,7 +319,9 @@ class Elaboration {
     return this.#declarations.banks.map((bank) => {
       const evaluated = this.#scope.entries.filter((entry) => entry.bank === bank);
       const firstUnit = evaluated[0]?.unit;
-      const entries = evaluated.filter((entry) => entry.unit === firstUnit).map(({ name, tensor }) => ({ name, module: tensor.made?.name.text ?? null, shape: tensor.value.type.shape }));
+      const entries = evaluated
+        .filter((entry) => entry.unit === firstUnit)
+        .map(({ name, tensor }) => ({ name, module: tensor.made?.name.text ?? null, shape: tensor.value.type.shape }));
       return { name: bank.name.text, role: bank.role, per: bank.per === null || bank.per.unit === "model" ? null : bank.per.unit, entries };
     });
   }
@@ -291,4 +332,3 @@ function plainValue(value: StaticValue): unknown {
   if (value.kind === "list") return value.items.map(plainValue);
   return value.kind === "none" ? null : describe(value);
 }
-

@@ -1,10 +1,22 @@
 import type { Binary, BinaryOp, Unary } from "../../dsl/ast.ts";
-import { addDims, type Dim, dimsEqual, divideDims, formatDim, multiplyDims, scaleDim, subtractDims } from "../ir/dim.ts";
 import type { Span } from "../../dsl/source.ts";
+import { addDims, type Dim, dimsEqual, divideDims, formatDim, multiplyDims, scaleDim, subtractDims } from "../ir/dim.ts";
 import { type Context, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { dtypeOf, makeTensor, shapeOf, toTensor } from "./tensors.ts";
-import { booleanValue, describe, formatTensorType, itemsOf, listValue, numberValue, poison, recordValue, type RecordValue, type StaticValue, type TensorValue } from "./value.ts";
+import {
+  booleanValue,
+  describe,
+  formatTensorType,
+  itemsOf,
+  listValue,
+  numberValue,
+  poison,
+  type RecordValue,
+  recordValue,
+  type StaticValue,
+  type TensorValue,
+} from "./value.ts";
 
 const tensorOps = {
   "+": "add",
@@ -50,7 +62,15 @@ function applyStep(step: Binary, left: StaticValue, leftSpan: Span, context: Con
 }
 
 /** Applies an operator to values. */
-export function applyBinary(op: BinaryOp, left: StaticValue, right: StaticValue, span: Span, leftSpan: Span, rightSpan: Span, context: Context): StaticValue {
+export function applyBinary(
+  op: BinaryOp,
+  left: StaticValue,
+  right: StaticValue,
+  span: Span,
+  leftSpan: Span,
+  rightSpan: Span,
+  context: Context,
+): StaticValue {
   if (left.kind === "poison" || right.kind === "poison") return poison;
   if (op === "++") return joinLists(left, right, span, context);
   if (op === "in") return isMember(left, right, span, context);
@@ -62,7 +82,11 @@ export function applyBinary(op: BinaryOp, left: StaticValue, right: StaticValue,
 }
 
 function reportOperands(op: BinaryOp, left: StaticValue, right: StaticValue, span: Span, context: Context): StaticValue {
-  return report(context, "type/mismatch", span, { what: `the operands of \`${op}\``, expected: "values of one fitting kind", found: `${describe(left)} and ${describe(right)}` });
+  return report(context, "type/mismatch", span, {
+    what: `the operands of \`${op}\``,
+    expected: "values of one fitting kind",
+    found: `${describe(left)} and ${describe(right)}`,
+  });
 }
 
 function staticEqual(left: StaticValue, right: StaticValue): boolean {
@@ -120,7 +144,8 @@ function applyToNumbers(op: BinaryOp, a: Dim, b: Dim, span: Span, context: Conte
       return booleanValue(dimsEqual(a, b) === (op === "=="));
   }
   if (typeof a !== "number" || typeof b !== "number") {
-    if (op === "^" && typeof b === "number" && Number.isInteger(b) && b >= 0 && b <= 8) return numberValue(Array.from({ length: b }, () => a).reduce(multiplyDims, 1));
+    if (op === "^" && typeof b === "number" && Number.isInteger(b) && b >= 0 && b <= 8)
+      return numberValue(Array.from({ length: b }, () => a).reduce(multiplyDims, 1));
     return report(context, "type/not-static", span, { what: `the operands of \`${op}\``, found: `${formatDim(a)} and ${formatDim(b)}` });
   }
   switch (op) {
@@ -139,12 +164,36 @@ function applyToNumbers(op: BinaryOp, a: Dim, b: Dim, span: Span, context: Conte
   }
 }
 
-function multiplyMatrices(left: StaticValue, right: StaticValue, span: Span, leftSpan: Span, rightSpan: Span, context: Context): StaticValue {
+function multiplyMatrices(
+  left: StaticValue,
+  right: StaticValue,
+  span: Span,
+  leftSpan: Span,
+  rightSpan: Span,
+  context: Context,
+): StaticValue {
   if (left.kind !== "tensor" || right.kind !== "tensor") return reportOperands("@", left, right, span, context);
-  return makeTensor(context, "matmul", [{ ...left, span: leftSpan }, { ...right, span: rightSpan }], {}, span);
+  return makeTensor(
+    context,
+    "matmul",
+    [
+      { ...left, span: leftSpan },
+      { ...right, span: rightSpan },
+    ],
+    {},
+    span,
+  );
 }
 
-function applyElementwise(op: BinaryOp, left: StaticValue, right: StaticValue, span: Span, leftSpan: Span, rightSpan: Span, context: Context): StaticValue {
+function applyElementwise(
+  op: BinaryOp,
+  left: StaticValue,
+  right: StaticValue,
+  span: Span,
+  leftSpan: Span,
+  rightSpan: Span,
+  context: Context,
+): StaticValue {
   const name = tensorOps[op as keyof typeof tensorOps];
   const dtype = left.kind === "tensor" ? dtypeOf(left) : right.kind === "tensor" ? dtypeOf(right) : "f32";
   const a = toTensor(context, left, leftSpan, `the left side of \`${op}\``, dtype);
@@ -161,33 +210,43 @@ export function combine(
   operands: readonly TensorValue[],
   span: Span,
 ): TensorValue | StaticValue {
-  const rank = Math.max(...operands.map((operand) => shapeOf(operand).length));
-  const stretch = new Set<number>();
-  for (let axis = 0; axis < rank; axis++) {
-    // What each operand has at this axis; undefined where it has lower rank.
-    const dims = operands.map((operand) => ({ operand, dim: shapeOf(operand)[axis + shapeOf(operand).length - rank], own: axis + shapeOf(operand).length - rank }));
-    const present = dims.filter((at) => at.dim !== undefined && shapeOf(at.operand).length > 0);
-    const fixed = present.filter((at) => !(at.operand.stretch?.has(at.own) ?? false));
-    if (fixed.length === 0) {
-      stretch.add(axis);
-      continue;
+  let rank = 0;
+  for (const operand of operands) rank = Math.max(rank, shapeOf(operand).length);
+  let stretch: Set<number> | null = null;
+  for (let fromEnd = 1; fromEnd <= rank; fromEnd++) {
+    // The first operand whose size at this axis is fixed; operands of lower rank, and stretching axes, have none.
+    let first: TensorValue | null = null;
+    let size: Dim = 1;
+    for (const operand of operands) {
+      const shape = shapeOf(operand);
+      const axis = shape.length - fromEnd;
+      if (axis < 0 || operand.stretch?.has(axis)) continue;
+      const dim = shape[axis] as Dim;
+      if (first === null) [first, size] = [operand, dim];
+      else if (!dimsEqual(dim, size)) {
+        // Unless one of them is 1, the op itself reports the mismatch.
+        if (dim === 1 || size === 1) return reportSilentBroadcast(context, written, [first, operand], fromEnd, span);
+        return makeTensor(context, op, operands, {} as never, span);
+      }
     }
-    const first = fixed[0] as (typeof fixed)[number];
-    const other = fixed.find((at) => !dimsEqual(at.dim as Dim, first.dim as Dim));
-    if (other === undefined) continue;
-    if (other.dim === 1 || first.dim === 1) {
-      const types = [first.operand, other.operand].map((operand) => formatTensorType(operand.value.type));
-      return report(
-        context,
-        "dim/silent-broadcast",
-        span,
-        { op: written, left: types[0] as string, right: types[1] as string },
-        { notes: [first, other].map(({ operand, dim }) => ({ message: `axis ${axis} is ${formatDim(dim as Dim)} here`, span: operand.span })) },
-      );
-    }
-    break; // The op itself reports the mismatch.
+    if (first === null) stretch = (stretch ?? new Set<number>()).add(rank - fromEnd);
   }
-  return makeTensor(context, op, operands, {} as never, span, { stretch: stretch.size > 0 ? stretch : null });
+  return makeTensor(context, op, operands, {} as never, span, { stretch });
+}
+
+function reportSilentBroadcast(
+  context: Context,
+  op: string,
+  sides: readonly [TensorValue, TensorValue],
+  fromEnd: number,
+  span: Span,
+): StaticValue {
+  const [left, right] = sides.map((side) => formatTensorType(side.value.type)) as [string, string];
+  const notes = sides.map((side) => {
+    const axis = shapeOf(side).length - fromEnd;
+    return { message: `axis ${axis} is ${formatDim(shapeOf(side)[axis] as Dim)} here`, span: side.span };
+  });
+  return report(context, "dim/silent-broadcast", span, { op, left, right }, { notes });
 }
 
 /** `-x` and `not x`. */
@@ -208,6 +267,9 @@ function applyUnary(op: Unary["op"], value: StaticValue, span: Span, context: Co
   if (value.kind === "tensor") return makeTensor(context, op === "-" ? "neg" : "not", [value], {}, span, { stretch: value.stretch });
   if (op === "-" && value.kind === "number") return numberValue(scaleDim(value.value, -1));
   if (op === "not" && value.kind === "boolean") return booleanValue(!value.value);
-  return report(context, "type/mismatch", span, { what: `the operand of \`${op}\``, expected: op === "-" ? "a number or a tensor" : "true, false or a bool tensor", found: describe(value) });
+  return report(context, "type/mismatch", span, {
+    what: `the operand of \`${op}\``,
+    expected: op === "-" ? "a number or a tensor" : "true, false or a bool tensor",
+    found: describe(value),
+  });
 }
-

@@ -1,7 +1,7 @@
 import type { Param } from "../../dsl/ast.ts";
 import { closest } from "../../dsl/suggest.ts";
-import { type Dim, dimsEqual, formatShape } from "../ir/dim.ts";
 import { GraphBuilder } from "../ir/builder.ts";
+import { type Dim, dimsEqual, formatShape } from "../ir/dim.ts";
 import type { Graph, Value } from "../ir/graph.ts";
 import { applyFunction } from "./call.ts";
 import { builderOf, type Context, report } from "./context.ts";
@@ -30,7 +30,7 @@ export function declareParam(statement: Param, context: Context): StaticValue {
       { notes: [{ message: "declared here", span: before.span }] },
     );
   }
-  const initial = initialGraph(statement, shape, name, context);
+  const initial = initialGraph(statement, shape, context);
   const tags = paramTags(statement, shape, context);
   if (initial === null || tags === null) return poison;
   const origin = { path: name, span: statement.span };
@@ -48,7 +48,11 @@ function paramShape(statement: Param, context: Context): readonly number[] | nul
   const { type } = statement;
   const name = statement.name.text;
   if (type.kind !== "TensorType" || type.dtype !== "f32" || type.optional || type.dims.some((dim) => dim.kind !== "DimExpr")) {
-    report(context, "type/mismatch", type.span, { what: `the type of the param \`${name}\``, expected: "f32[...] with every dim stated", found: formatType(type) });
+    report(context, "type/mismatch", type.span, {
+      what: `the type of the param \`${name}\``,
+      expected: "f32[...] with every dim stated",
+      found: formatType(type),
+    });
     return null;
   }
   const dims = type.dims.map((dim) => (dim.kind === "DimExpr" ? evaluateDimExpr(dim.value, context, 1) : null));
@@ -61,20 +65,25 @@ function paramShape(statement: Param, context: Context): readonly number[] | nul
   }
   const count = elementCount(dims as number[]);
   if (count > largestParam) {
-    report(context, "dim/absurd", statement.span, { what: `the parameter \`${name}\``, count: formatCount(count), limit: formatCount(largestParam) });
+    report(context, "dim/absurd", statement.span, {
+      what: `the parameter \`${name}\``,
+      count: formatCount(count),
+      limit: formatCount(largestParam),
+    });
     return null;
   }
   return dims as number[];
 }
 
 /** The initialiser as a graph of its own, evaluated when weights are made. */
-function initialGraph(statement: Param, shape: readonly number[], name: string, context: Context): Graph | null {
+function initialGraph(statement: Param, shape: readonly number[], context: Context): Graph | null {
   const builder = new GraphBuilder();
   const inner: Context = { ...context, initial: { shape, builder, own: new Set() } };
   const given = evaluate(statement.initial, inner);
   // `= xavier_uniform` names an initialiser, which is called for the value.
   const { span } = statement.initial;
   const evaluated = given.kind === "function" ? applyFunction(given, [], inner, span, span) : given;
+  if (evaluated.kind === "number" && typeof evaluated.value === "number") return constantGraph(evaluated.value);
   const value = toTensor(inner, evaluated, statement.initial.span, "an initial value");
   if (value.kind === "poison") return null;
   if (!inner.initial?.own.has(value.value)) {
@@ -88,7 +97,29 @@ function initialGraph(statement: Param, shape: readonly number[], name: string, 
     report(context, "param/bad-initial", statement.initial.span, { found: describe(evaluated), shape: formatShape(shape) });
     return null;
   }
-  return { name, inputs: [], params: [], nodes: builderOf(inner).nodes, outputs: [{ name: "value", value: value.value, doc: null }] };
+  return valueGraph(builderOf(inner), value.value);
+}
+
+function valueGraph(builder: GraphBuilder, value: Value): Graph {
+  return { name: "initial", inputs: [], params: [], nodes: builder.nodes, outputs: [{ name: "value", value, doc: null }] };
+}
+
+const constantGraphs = new Map<number, Graph>();
+
+/** The initialiser that fills a parameter with one number; most are 0 or 1, so they are shared. */
+function constantGraph(number: number): Graph {
+  const before = constantGraphs.get(number);
+  if (before !== undefined) return before;
+  const builder = new GraphBuilder();
+  const made = builder.add(
+    "constant",
+    [],
+    { dtype: "f32", shape: [], data: [number] },
+    { path: "initial", span: null },
+  ) as readonly Value[];
+  const graph = valueGraph(builder, made[0] as Value);
+  if (constantGraphs.size < 1000) constantGraphs.set(number, graph);
+  return graph;
 }
 
 interface Tags {
@@ -105,18 +136,27 @@ function paramTags(statement: Param, shape: readonly number[], context: Context)
     const name = field.name.text;
     if (!(name in tagKinds)) {
       const near = closest(name, Object.keys(tagKinds));
-      report(context, "model/setting", field.name.span, { what: "a param", name }, { help: near === null ? "its settings are decay, frozen and tag" : `did you mean \`${near}\`?` });
+      report(
+        context,
+        "model/setting",
+        field.name.span,
+        { what: "a param", name },
+        { help: near === null ? "its settings are decay, frozen and tag" : `did you mean \`${near}\`?` },
+      );
       return null;
     }
     const value = evaluate(field.value, context);
     const kind = tagKinds[name as keyof typeof tagKinds];
     if (value.kind === "poison") return null;
     if (value.kind !== kind) {
-      report(context, "type/mismatch", field.value.span, { what: `\`${name}\``, expected: kind === "boolean" ? "true or false" : "a string", found: describe(value) });
+      report(context, "type/mismatch", field.value.span, {
+        what: `\`${name}\``,
+        expected: kind === "boolean" ? "true or false" : "a string",
+        found: describe(value),
+      });
       return null;
     }
     tags = { ...tags, [name]: value.value };
   }
   return tags;
 }
-

@@ -6,7 +6,7 @@ import { type Context, report } from "./context.ts";
 import { toDim, toInteger } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { makeTensor, shapeOf } from "./tensors.ts";
-import { describe, itemsOf, poison, type PoisonValue, type SliceOf, type StaticValue, type TensorValue } from "./value.ts";
+import { describe, itemsOf, type PoisonValue, poison, type SliceOf, type StaticValue, type TensorValue } from "./value.ts";
 
 /** `x[...]` on a tensor, a list or a record. */
 export function evaluateSubscript(node: Subscript, context: Context): StaticValue {
@@ -24,7 +24,11 @@ function indexList(object: StaticValue, node: Subscript, context: Context): Stat
   const items = itemsOf(object);
   const index = node.indices[0];
   if (items === null || node.indices.length !== 1 || index === undefined || index.kind === "IndexRest" || index.kind === "IndexRange") {
-    return report(context, "type/mismatch", node.span, { what: "what is indexed like this", expected: "a tensor, a list or a record", found: describe(object) });
+    return report(context, "type/mismatch", node.span, {
+      what: "what is indexed like this",
+      expected: "a tensor, a list or a record",
+      found: describe(object),
+    });
   }
   if (index.kind === "IndexSlice") {
     const start = index.start === null ? 0 : toInteger(evaluate(index.start, context), index.start.span, "a list position", context);
@@ -37,7 +41,12 @@ function indexList(object: StaticValue, node: Subscript, context: Context): Stat
   const position = toInteger(key, index.span, "a list position", context);
   if (position === null) return poison;
   const item = items[position < 0 ? position + items.length : position];
-  return item ?? report(context, "type/range", index.span, { message: `position ${position} is outside of ${describe(object)}, which has ${items.length}` });
+  return (
+    item ??
+    report(context, "type/range", index.span, {
+      message: `position ${position} is outside of ${describe(object)}, which has ${items.length}`,
+    })
+  );
 }
 
 /** A field by name, or a finding with a suggestion. */
@@ -67,9 +76,18 @@ export function takeSlice(object: TensorValue, slice: SliceOf, span: Span, conte
   return takeColumns(object, slice.start, slice.width, slice.slices, span, context);
 }
 
-function takeColumns(object: TensorValue, start: number, width: number, slices: readonly SliceOf[], span: Span, context: Context): TensorValue | PoisonValue {
+function takeColumns(
+  object: TensorValue,
+  start: number,
+  width: number,
+  slices: readonly SliceOf[],
+  span: Span,
+  context: Context,
+): TensorValue | PoisonValue {
   const moved = slices.map((slice) => moveSlice(slice, start));
-  return makeTensor(context, "slice", [object], { axis: shapeOf(object).length - 1, start, stop: start + width }, span, { slices: moved.length > 0 ? moved : null });
+  return makeTensor(context, "slice", [object], { axis: shapeOf(object).length - 1, start, stop: start + width }, span, {
+    slices: moved.length > 0 ? moved : null,
+  });
 }
 
 function moveSlice(slice: SliceOf, by: number): SliceOf {
@@ -96,13 +114,26 @@ function findSlice(object: TensorValue, path: Expr, context: Context): SliceOf |
   const name = path.kind === "Reference" ? path.name : path.kind === "Member" ? path.name.text : null;
   const found = within.find((slice) => slice.name === name);
   if (found !== undefined) return found;
-  const near = name === null ? null : closest(name, within.map((slice) => slice.name));
+  const near =
+    name === null
+      ? null
+      : closest(
+          name,
+          within.map((slice) => slice.name),
+        );
   report(
     context,
     "name/unknown-member",
     path.span,
     { object: "the tensor", name: name ?? "slice of this form" },
-    { help: near !== null ? `did you mean \`${near}\`?` : within.length > 0 ? `its slices are ${listNames(within.map((slice) => slice.name))}` : "it has no named slices" },
+    {
+      help:
+        near !== null
+          ? `did you mean \`${near}\`?`
+          : within.length > 0
+            ? `its slices are ${listNames(within.map((slice) => slice.name))}`
+            : "it has no named slices",
+    },
   );
   return null;
 }
@@ -120,7 +151,9 @@ function indexTensor(object: TensorValue, node: Subscript, context: Context): St
   const consumed = evaluated.filter(({ index, value }) => index.kind !== "IndexRest" && value?.kind !== "none").length;
   const rests = evaluated.filter(({ index }) => index.kind === "IndexRest").length;
   if (rests > 1 || consumed > shape.length) {
-    return report(context, "dim/rank", node.span, { message: `${consumed} positions for ${describe(object)}, which has ${shape.length} axes` });
+    return report(context, "dim/rank", node.span, {
+      message: `${consumed} positions for ${describe(object)}, which has ${shape.length} axes`,
+    });
   }
   const plans: AxisPlan[] = [];
   let current: TensorValue | PoisonValue = object;
@@ -143,7 +176,14 @@ function indexTensor(object: TensorValue, node: Subscript, context: Context): St
   return reshapeAxes(current, object, plans, node.span, context);
 }
 
-function takeAxis(current: TensorValue | PoisonValue, shape: readonly Dim[], axis: number, index: Index, value: StaticValue | null, context: Context): TensorValue | PoisonValue {
+function takeAxis(
+  current: TensorValue | PoisonValue,
+  shape: readonly Dim[],
+  axis: number,
+  index: Index,
+  value: StaticValue | null,
+  context: Context,
+): TensorValue | PoisonValue {
   if (current.kind === "poison") return poison;
   const size = shape[axis] as Dim;
   if (index.kind === "IndexSlice") {
@@ -152,13 +192,20 @@ function takeAxis(current: TensorValue | PoisonValue, shape: readonly Dim[], axi
     return bounds === null ? poison : makeTensor(context, "slice", [current], { axis, ...bounds }, index.span);
   }
   if (value === null || index.kind !== "IndexExpr") {
-    return report(context, "type/mismatch", index.span, { what: "an index", expected: "a position, `a:b`, `..` or `none`", found: "a range of slices" });
+    return report(context, "type/mismatch", index.span, {
+      what: "an index",
+      expected: "a position, `a:b`, `..` or `none`",
+      found: "a range of slices",
+    });
   }
-  const position = value.kind === "number" && typeof value.value !== "number" ? value.value : toInteger(value, index.span, "a position", context);
+  const position =
+    value.kind === "number" && typeof value.value !== "number" ? value.value : toInteger(value, index.span, "a position", context);
   if (position === null) return poison;
   const start = typeof position === "number" && position < 0 ? addDims(size, position) : position;
   if ((typeof start === "number" && typeof size === "number" && start >= size) || (typeof start === "number" && start < 0)) {
-    return report(context, "dim/slice-past-end", index.span, { message: `position ${formatDim(position)} is past the end: axis ${axis} has ${formatDim(size)}` });
+    return report(context, "dim/slice-past-end", index.span, {
+      message: `position ${formatDim(position)} is past the end: axis ${axis} has ${formatDim(size)}`,
+    });
   }
   return makeTensor(context, "slice", [current], { axis, start, stop: addDims(start, 1) }, index.span);
 }
@@ -171,7 +218,8 @@ function sliceBounds(index: IndexSlice, size: Dim, context: Context): { start: D
 
 function boundOf(expr: Expr, size: Dim, context: Context): Dim | null {
   const value = evaluate(expr, context);
-  if (value.kind === "number" && typeof value.value === "number" && value.value < 0 && Number.isInteger(value.value)) return addDims(size, value.value);
+  if (value.kind === "number" && typeof value.value === "number" && value.value < 0 && Number.isInteger(value.value))
+    return addDims(size, value.value);
   return toDim(value, expr.span, context);
 }
 

@@ -2,8 +2,8 @@ import type { Entry, Expr, Flow, Task, Transfer } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { type Declarations, isEnabled, settingOf, taskKinds } from "../check/declarations.ts";
-import { dimsEqual, symbolDim } from "../ir/dim.ts";
 import type { Dim } from "../ir/dim.ts";
+import { dimsEqual, symbolDim } from "../ir/dim.ts";
 import type { Node, Value } from "../ir/graph.ts";
 import type { TaskKind } from "../model.ts";
 import { evaluateBody } from "./body.ts";
@@ -17,7 +17,20 @@ import { labelCalls } from "./labels.ts";
 import { groupRecord, largestBank, type ModelScope, placeOf, routesOf } from "./model-scope.ts";
 import { LocalScope } from "./scope.ts";
 import { dtypeOf, makeTensor, shapeOf } from "./tensors.ts";
-import { type BuiltinCall, describe, type FunctionValue, functionName, listValue, numberValue, poison, recordValue, type RecordValue, type StaticValue, stringValue, type TensorValue } from "./value.ts";
+import {
+  type BuiltinCall,
+  describe,
+  type FunctionValue,
+  functionName,
+  listValue,
+  numberValue,
+  poison,
+  type RecordValue,
+  recordValue,
+  type StaticValue,
+  stringValue,
+  type TensorValue,
+} from "./value.ts";
 
 /** A task with its settings evaluated. */
 export interface TaskSettings {
@@ -40,11 +53,23 @@ export interface LossSetting {
 }
 
 /** Evaluates kind, width and settings of a task; null once a finding leaves no meaning. */
-export function evaluateTask(task: Task, index: number, declarations: Declarations, group: RecordValue | null, context: Context): TaskSettings | null {
+export function evaluateTask(
+  task: Task,
+  index: number,
+  declarations: Declarations,
+  group: RecordValue | null,
+  context: Context,
+): TaskSettings | null {
   const kind = taskKinds.find((candidate) => candidate === task.taskKind.text);
   if (kind === undefined) {
     const near = closest(task.taskKind.text, taskKinds);
-    report(context, "task/kind", task.taskKind.span, { kind: task.taskKind.text }, { help: near === null ? `kinds are ${taskKinds.join(", ")}` : `did you mean \`${near}\`?` });
+    report(
+      context,
+      "task/kind",
+      task.taskKind.span,
+      { kind: task.taskKind.text },
+      { help: near === null ? `kinds are ${taskKinds.join(", ")}` : `did you mean \`${near}\`?` },
+    );
     return null;
   }
   const width = taskWidth(task, kind, context);
@@ -79,11 +104,15 @@ function taskWidth(task: Task, kind: TaskKind, context: Context): number | null 
     report(context, "task/classes", task.width?.span ?? task.taskKind.span, { message });
     return null;
   };
-  if (task.width === null) return kind === "classes" || kind === "embedding" ? fail(`\`${kind}\` needs a number: \`${kind}(${kind === "classes" ? 10 : 64})\``) : 1;
+  if (task.width === null)
+    return kind === "classes" || kind === "embedding"
+      ? fail(`\`${kind}\` needs a number: \`${kind}(${kind === "classes" ? 10 : 64})\``)
+      : 1;
   const width = toInteger(evaluate(task.width, context), task.width.span, `the width of task \`${task.name.text}\``, context);
   if (width === null) return null;
   if (kind === "binary") return fail("`binary` has one logit and takes no number");
-  if (width < (kind === "classes" ? 2 : 1)) return fail(`\`${kind}(${width})\` has too few ${kind === "classes" ? "classes: a task with two outcomes is `binary`" : "values"}`);
+  if (width < (kind === "classes" ? 2 : 1))
+    return fail(`\`${kind}(${width})\` has too few ${kind === "classes" ? "classes: a task with two outcomes is `binary`" : "values"}`);
   if (width > 10_000_000) return fail(`\`${kind}(${width})\` is more than plec builds (10,000,000)`);
   return width;
 }
@@ -92,7 +121,8 @@ function numberSetting(task: Task, name: string, otherwise: number, context: Con
   const setting = settingOf(task.settings, name);
   if (setting === null) return otherwise;
   const value = toNumber(evaluate(setting, context), setting.span, `\`${name}\``, context);
-  if (value !== null && !(value >= 0 && Number.isFinite(value))) report(context, "type/range", setting.span, { message: `\`${name}\` is a number from 0 up, not ${value}` });
+  if (value !== null && !(value >= 0 && Number.isFinite(value)))
+    report(context, "type/range", setting.span, { message: `\`${name}\` is a number from 0 up, not ${value}` });
   return value ?? otherwise;
 }
 
@@ -101,17 +131,29 @@ function preferredExperts(task: Task, declarations: Declarations, context: Conte
   const setting = settingOf(task.settings, "prefer");
   if (setting === null) return [];
   if (setting.kind !== "ListLiteral") {
-    report(context, "type/mismatch", setting.span, { what: "`prefer`", expected: "a list of experts, such as [perslay, temporal]", found: "something else" });
+    report(context, "type/mismatch", setting.span, {
+      what: "`prefer`",
+      expected: "a list of experts, such as [perslay, temporal]",
+      found: "something else",
+    });
     return [];
   }
-  const known = declarations.banks.filter((bank) => bank.role === "experts").flatMap((bank) => bank.entries.flatMap((entry) => entryNames(entry, context)));
+  const known = declarations.banks
+    .filter((bank) => bank.role === "experts")
+    .flatMap((bank) => bank.entries.flatMap((entry) => entryNames(entry, context)));
   const names: string[] = [];
   for (const item of setting.items) {
     const name = item.kind === "Reference" ? item.name : null;
     if (name === null || !known.includes(name)) {
       const near = name === null ? null : closest(name, known);
       const fixes = near === null ? [] : [{ title: `change to \`${near}\``, safe: false, edits: [{ span: item.span, text: near }] }];
-      report(context, "task/unknown-expert", item.span, { task: task.name.text, name: name ?? "…" }, { help: near === null ? null : `did you mean \`${near}\`?`, fixes });
+      report(
+        context,
+        "task/unknown-expert",
+        item.span,
+        { task: task.name.text, name: name ?? "…" },
+        { help: near === null ? null : `did you mean \`${near}\`?`, fixes },
+      );
     } else if (names.includes(name)) {
       report(context, "task/preferred-twice", item.span, { task: task.name.text, name });
     } else names.push(name);
@@ -231,7 +273,9 @@ export class Flows {
   /** Names that only flows know: `transfers`, and the other tasks. */
   #flowName(name: string, task: Task, flow: Flow): StaticValue | undefined {
     if (name === "transfers") {
-      const builtin = define("transfers", "x", "Applies the incoming edges in order of declaration.", (call) => this.#applyTransfers(tensorAt(call, 0, "x"), task, call));
+      const builtin = define("transfers", "x", "Applies the incoming edges in order of declaration.", (call) =>
+        this.#applyTransfers(tensorAt(call, 0, "x"), task, call),
+      );
       return { kind: "function", form: "builtin", builtin };
     }
     // A disabled task was reported with the transfer graph, one with wrong settings by those.
@@ -242,13 +286,19 @@ export class Flows {
   source(name: string): StaticValue {
     const result = this.run(name);
     if (result === null) return poison;
-    const fields = new Map<string, StaticValue>([["name", stringValue(name)], ["logit", result.logit], ["prediction", result.prediction], ...result.outputs]);
+    const fields = new Map<string, StaticValue>([
+      ["name", stringValue(name)],
+      ["logit", result.logit],
+      ["prediction", result.prediction],
+      ...result.outputs,
+    ]);
     return recordValue(`task ${name}`, fields);
   }
 
   #applyTransfers(x: StaticValue, task: Task, { context, span }: BuiltinCall): StaticValue {
     const before = this.#applied.get(task);
-    if (before !== undefined) return report(context, "transfer/twice", span, {}, { notes: before === span ? [] : [{ message: "the first", span: before }] });
+    if (before !== undefined)
+      return report(context, "transfer/twice", span, {}, { notes: before === span ? [] : [{ message: "the first", span: before }] });
     this.#applied.set(task, span);
     let value = x;
     for (const transfer of this.#declarations.transfers) {
@@ -262,7 +312,13 @@ export class Flows {
   #checkTransfersApplied(task: Task, flow: Flow, context: Context): void {
     const edge = this.#declarations.transfers.find((transfer) => transfer.to.text === task.name.text);
     if (edge === undefined || this.#applied.has(task)) return;
-    report(context, "transfer/dropped", edge.span, { task: task.name.text }, { notes: [{ message: "its flow", span: flow.task?.span ?? flow.per?.span ?? null }] });
+    report(
+      context,
+      "transfer/dropped",
+      edge.span,
+      { task: task.name.text },
+      { notes: [{ message: "its flow", span: flow.task?.span ?? flow.per?.span ?? null }] },
+    );
   }
 
   #applyTransfer(x: StaticValue, transfer: Transfer, context: Context): StaticValue {
@@ -279,8 +335,21 @@ export class Flows {
 
 function checkLogit(result: StaticValue, { task, width }: TaskSettings, span: Span, context: Context): TensorValue | null {
   const shape = result.kind === "tensor" ? shapeOf(result) : [];
-  if (result.kind === "tensor" && dtypeOf(result) === "f32" && shape.length === 2 && dimsEqual(shape[0] as Dim, symbolDim("B")) && dimsEqual(shape[1] as Dim, width)) return result;
-  report(context, "task/logit-shape", span, { task: task.name.text, found: describe(result), width }, { notes: [{ message: `\`${task.name.text}\` is declared here`, span: task.name.span }] });
+  if (
+    result.kind === "tensor" &&
+    dtypeOf(result) === "f32" &&
+    shape.length === 2 &&
+    dimsEqual(shape[0] as Dim, symbolDim("B")) &&
+    dimsEqual(shape[1] as Dim, width)
+  )
+    return result;
+  report(
+    context,
+    "task/logit-shape",
+    span,
+    { task: task.name.text, found: describe(result), width },
+    { notes: [{ message: `\`${task.name.text}\` is declared here`, span: task.name.span }] },
+  );
   return null;
 }
 
@@ -307,7 +376,8 @@ function activationBehind(value: Value): Node | null {
 function activate(logit: TensorValue, settings: TaskSettings, span: Span, context: Context): TensorValue | null {
   const { activation, task, kind, loss } = settings;
   const activated = activationBehind(logit.value);
-  const again = activation !== null && saturating.has(functionName(activation)) ? `the task applies \`${functionName(activation)}\` again` : null;
+  const again =
+    activation !== null && saturating.has(functionName(activation)) ? `the task applies \`${functionName(activation)}\` again` : null;
   const read = loss !== null && (kind === "binary" || kind === "classes") ? `its loss \`${functionName(loss.fn)}\` takes logits` : null;
   if (activated !== null && (again ?? read) !== null) {
     const values = { task: task.name.text, op: activated.op, again: again ?? read ?? "" };
@@ -318,13 +388,28 @@ function activate(logit: TensorValue, settings: TaskSettings, span: Span, contex
   const place = context.place.child("prediction");
   const value = applyFunction(activation, [{ name: null, nameSpan: null, value: logit, span }], { ...context, place }, span, span);
   if (value.kind === "poison") return null;
-  if (value.kind === "tensor" && value.value.type.shape.length === 2 && value.value.type.shape.every((dim, i) => dimsEqual(dim, shapeOf(logit)[i] as Dim))) return value;
-  report(context, "type/mismatch", span, { what: `the activation of task \`${task.name.text}\``, expected: "a function that keeps the shape of the logits", found: describe(value) });
+  if (
+    value.kind === "tensor" &&
+    value.value.type.shape.length === 2 &&
+    value.value.type.shape.every((dim, i) => dimsEqual(dim, shapeOf(logit)[i] as Dim))
+  )
+    return value;
+  report(context, "type/mismatch", span, {
+    what: `the activation of task \`${task.name.text}\``,
+    expected: "a function that keeps the shape of the logits",
+    found: describe(value),
+  });
   return null;
 }
 
 /** f32[B, 1] as f32[B], for results that hold one number for each customer. */
 export function squeezeWidth(value: TensorValue, name: string, context: Context): TensorValue | null {
-  const squeezed = makeTensor({ ...context, place: context.place.child(name) }, "reshape", [value], { shape: [symbolDim("B")] }, value.span);
+  const squeezed = makeTensor(
+    { ...context, place: context.place.child(name) },
+    "reshape",
+    [value],
+    { shape: [symbolDim("B")] },
+    value.span,
+  );
   return squeezed.kind === "poison" ? null : squeezed;
 }

@@ -5,9 +5,17 @@ import type { OpAttributes, OpName } from "../ops/attributes.ts";
 import type { ShapeError } from "../ops/op.ts";
 import { addNode, type Context, isGraphValue, limits, report } from "./context.ts";
 import { explainDim } from "./explain-dim.ts";
-import { describe, type NumberValue, poison, type PoisonValue, type StaticValue, type TensorValue, tensorValue } from "./value.ts";
+import { describe, type NumberValue, type PoisonValue, poison, type StaticValue, type TensorValue, tensorValue } from "./value.ts";
 
-const codeOf = { dim: "dim/mismatch", "element-count": "dim/mismatch", rank: "dim/rank", dtype: "type/dtype", axis: "type/range", count: "type/range", range: "dim/slice-past-end" } as const;
+const codeOf = {
+  dim: "dim/mismatch",
+  "element-count": "dim/mismatch",
+  rank: "dim/rank",
+  dtype: "type/dtype",
+  axis: "type/range",
+  count: "type/range",
+  range: "dim/slice-past-end",
+} as const;
 
 /** Appends a node over tensor operands; what does not fit is reported with the places of the operands. */
 export function makeTensor<K extends OpName>(
@@ -29,7 +37,11 @@ export function makeTensor<K extends OpName>(
   if (!isGraphValue(made)) return poison;
   const count = elementCount(made.type.shape);
   if (count > limits.elements) {
-    return report(context, "dim/absurd", span, { what: `a tensor ${formatShape(made.type.shape)}`, count: formatCount(count), limit: formatCount(limits.elements) });
+    return report(context, "dim/absurd", span, {
+      what: `a tensor ${formatShape(made.type.shape)}`,
+      count: formatCount(count),
+      limit: formatCount(limits.elements),
+    });
   }
   return tensorValue(made, span, extra);
 }
@@ -70,7 +82,13 @@ export function makeScalar(context: Context, number: NumberValue, span: Span, dt
 }
 
 /** A constant tensor. */
-export function makeConstant(context: Context, data: readonly number[], shape: readonly number[], span: Span, dtype: DType = "f32"): TensorValue | PoisonValue {
+export function makeConstant(
+  context: Context,
+  data: readonly number[],
+  shape: readonly number[],
+  span: Span,
+  dtype: DType = "f32",
+): TensorValue | PoisonValue {
   const wrong = data.find((number) => !isFloat32(number));
   if (wrong !== undefined) return report(context, "type/range", span, { message: `${wrong} is no number that f32 can hold` });
   return makeTensor(context, "constant", [], { dtype, shape, data }, span);
@@ -91,7 +109,6 @@ export function toTensor(context: Context, value: StaticValue, span: Span, what:
 export function reportKind(context: Context, value: StaticValue, span: Span, what: string, expected: string): PoisonValue {
   return report(context, "type/mismatch", span, { what, expected, found: describe(value) });
 }
-
 
 /** True when every dim of both shapes is provably equal. */
 export function shapesEqual(a: readonly Dim[], b: readonly Dim[]): boolean {

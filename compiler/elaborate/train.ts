@@ -28,7 +28,12 @@ interface ListOf {
 
 /** Every setting of `train`; defaults belong to the training code that reads them. */
 const settings: Readonly<Record<string, Form>> = {
-  optimizer: { options: { adamw: { lr: "positive", weight_decay: "share", beta1: "share", beta2: "share", eps: "positive" }, sgd: { lr: "positive", momentum: "share", weight_decay: "share" } } },
+  optimizer: {
+    options: {
+      adamw: { lr: "positive", weight_decay: "share", beta1: "share", beta2: "share", eps: "positive" },
+      sgd: { lr: "positive", momentum: "share", weight_decay: "share" },
+    },
+  },
   schedule: { options: { cosine_restarts: { t0: "count", t_mult: "count", lr_min: "share" }, constant: {} } },
   batch: "count",
   accumulate: "count",
@@ -36,11 +41,29 @@ const settings: Readonly<Record<string, Form>> = {
   early_stop: "count",
   seed: "epoch",
   weighting: {
-    options: { uncertainty: { clamp: "positive", form: "string" }, fixed: {}, dwa: { temperature: "positive" }, gradnorm: { alpha: "number", lr: "positive" }, pcgrad: {} },
+    options: {
+      uncertainty: { clamp: "positive", form: "string" },
+      fixed: {},
+      dwa: { temperature: "positive" },
+      gradnorm: { alpha: "number", lr: "positive" },
+      pcgrad: {},
+    },
   },
   adatt: {
     options: {
-      adatt: { warmup: "epoch", freeze: "epoch", every: "count", momentum: "share", negative_below: "number", inter: "number", clamp_low: "number", clamp_high: "number", mode: "string", over: "names", freeze_with: "names" },
+      adatt: {
+        warmup: "epoch",
+        freeze: "epoch",
+        every: "count",
+        momentum: "share",
+        negative_below: "number",
+        inter: "number",
+        clamp_low: "number",
+        clamp_high: "number",
+        mode: "string",
+        over: "names",
+        freeze_with: "names",
+      },
     },
   },
   phases: { each: { options: { phase: { name: "string", epochs: "count", freeze: "names", lr: "positive" } } } },
@@ -64,14 +87,22 @@ class SettingsReader {
     this.#context = context;
   }
 
-  record(fields: readonly { readonly name: Field["name"]; readonly value: Expr }[], forms: Readonly<Record<string, Form>>, owner: string): Record<string, unknown> | null {
+  record(
+    fields: readonly { readonly name: Field["name"]; readonly value: Expr }[],
+    forms: Readonly<Record<string, Form>>,
+    owner: string,
+  ): Record<string, unknown> | null {
     const plain: Record<string, unknown> = {};
     let sound = true;
     for (const { name, value } of fields) {
       const form = Object.hasOwn(forms, name.text) ? forms[name.text] : undefined;
       if (form === undefined) {
         const near = closest(name.text, Object.keys(forms));
-        this.#fail(name.span, `${owner} has no setting \`${name.text}\``, near !== null ? `did you mean \`${near}\`?` : `it has ${listNames(Object.keys(forms))}`);
+        this.#fail(
+          name.span,
+          `${owner} has no setting \`${name.text}\``,
+          near !== null ? `did you mean \`${near}\`?` : `it has ${listNames(Object.keys(forms))}`,
+        );
         sound = false;
       } else if (name.text in plain) {
         this.#fail(name.span, `\`${name.text}\` is set twice`, null);
@@ -101,7 +132,8 @@ class SettingsReader {
       const { holds, expected } = numberForms[form as keyof typeof numberForms];
       return number !== null && holds(number) ? number : this.#fail(expr.span, `${what} must be ${expected}, not ${describe(value)}`, null);
     }
-    if (form === "string") return value.kind === "string" ? value.value : this.#fail(expr.span, `${what} must be a string, not ${describe(value)}`, null);
+    if (form === "string")
+      return value.kind === "string" ? value.value : this.#fail(expr.span, `${what} must be a string, not ${describe(value)}`, null);
     return value.kind === "boolean" ? value.value : this.#fail(expr.span, `${what} must be true or false, not ${describe(value)}`, null);
   }
 
@@ -112,7 +144,11 @@ class SettingsReader {
     const forms = name !== null && Object.hasOwn(options, name) ? options[name] : undefined;
     if (forms === undefined || name === null) {
       const near = name === null ? null : closest(name, Object.keys(options));
-      return this.#fail(callee.span, `${what} must be one of ${Object.keys(options).join(", ")}`, near === null ? null : `did you mean \`${near}\`?`);
+      return this.#fail(
+        callee.span,
+        `${what} must be one of ${Object.keys(options).join(", ")}`,
+        near === null ? null : `did you mean \`${near}\`?`,
+      );
     }
     const positional = Object.keys(forms);
     const extra = call?.arguments.slice(positional.length).find((argument) => argument.name === null);
@@ -132,7 +168,11 @@ class SettingsReader {
       if (item.kind === "Reference" && this.#names.has(item.name)) names.push(item.name);
       else {
         const near = item.kind === "Reference" ? closest(item.name, [...this.#names]) : null;
-        return this.#fail(item.span, `${what} names something that the model does not have`, near === null ? "it takes banks, `let`s and `param`s" : `did you mean \`${near}\`?`);
+        return this.#fail(
+          item.span,
+          `${what} names something that the model does not have`,
+          near === null ? "it takes banks, `let`s and `param`s" : `did you mean \`${near}\`?`,
+        );
       }
     }
     return names;
@@ -152,10 +192,22 @@ function checkSchedule(plain: Readonly<Record<string, unknown>>, train: Train, c
   if (adatt === undefined || freeze === undefined) return;
   const span = train.settings.fields.find((field) => field.name.text === "adatt")?.value.span ?? train.span;
   if (freeze <= (adatt.warmup ?? 0)) {
-    report(context, "train/setting", span, { message: `adaTT freezes at epoch ${freeze}, before its warm-up of ${adatt.warmup ?? 0} epochs has ended` }, { help: "it would never act: freeze later, or warm up less" });
+    report(
+      context,
+      "train/setting",
+      span,
+      { message: `adaTT freezes at epoch ${freeze}, before its warm-up of ${adatt.warmup ?? 0} epochs has ended` },
+      { help: "it would never act: freeze later, or warm up less" },
+    );
   }
   const epochs = (phases ?? []).reduce((sum, phase) => sum + (phase.epochs ?? 0), 0);
   if (phases !== undefined && freeze >= epochs) {
-    report(context, "train/setting", span, { message: `adaTT freezes at epoch ${freeze}, and the phases plan ${epochs} epochs` }, { help: "freeze within the planned epochs, or leave `freeze` out" });
+    report(
+      context,
+      "train/setting",
+      span,
+      { message: `adaTT freezes at epoch ${freeze}, and the phases plan ${epochs} epochs` },
+      { help: "freeze within the planned epochs, or leave `freeze` out" },
+    );
   }
 }

@@ -6,7 +6,16 @@ import type { Context } from "./context.ts";
 import type { Scope } from "./scope.ts";
 
 /** What an expression can be while compiling. */
-export type StaticValue = TensorValue | NumberValue | BooleanValue | StringValue | NoneValue | ListValue | RecordValue | FunctionValue | PoisonValue;
+export type StaticValue =
+  | TensorValue
+  | NumberValue
+  | BooleanValue
+  | StringValue
+  | NoneValue
+  | ListValue
+  | RecordValue
+  | FunctionValue
+  | PoisonValue;
 
 export interface TensorValue {
   readonly kind: "tensor";

@@ -1,5 +1,5 @@
-import { applyBinary } from "../operators.ts";
 import { toNumber } from "../dims.ts";
+import { applyBinary } from "../operators.ts";
 import { makeTensor, shapeOf } from "../tensors.ts";
 import { type Builtin, type BuiltinCall, itemsOf, numberValue, poison, type StaticValue } from "../value.ts";
 import { axesAt, axisAt, define, flagAt, spanOf, tensorAt } from "./define.ts";
@@ -7,18 +7,27 @@ import { axesAt, axisAt, define, flagAt, spanOf, tensorAt } from "./define.ts";
 type Reduction = "reduce_sum" | "reduce_mean" | "reduce_max" | "reduce_min";
 
 function reduction(name: string, op: Reduction, doc: string): Builtin {
-  return define(name, "x, axis?, keep?", `${doc} over one axis or a list of axes; \`keep: true\` leaves axes of size 1, which stretch.`, (call) => {
-    const list = itemsOf(call.values[0] as StaticValue);
-    if (list !== null && (op === "reduce_sum" || op === "reduce_mean")) return reduceList(call, list, op);
-    const x = tensorAt(call, 0, "x");
-    if (x.kind === "poison") return poison;
-    const axes = axesAt(call, 1, x);
-    const keep = flagAt(call, 2, "keep", false);
-    if (axes === null || keep === null) return poison;
-    const stretch = new Set([...(x.stretch ?? [])].filter((axis) => keep || !axes.includes(axis)).map((axis) => (keep ? axis : axis - axes.filter((a) => a < axis).length)));
-    if (keep) for (const axis of axes) stretch.add(axis);
-    return makeTensor(call.context, op, [x], { axes, keep }, call.span, { stretch: stretch.size > 0 ? stretch : null });
-  });
+  return define(
+    name,
+    "x, axis?, keep?",
+    `${doc} over one axis or a list of axes; \`keep: true\` leaves axes of size 1, which stretch.`,
+    (call) => {
+      const list = itemsOf(call.values[0] as StaticValue);
+      if (list !== null && (op === "reduce_sum" || op === "reduce_mean")) return reduceList(call, list, op);
+      const x = tensorAt(call, 0, "x");
+      if (x.kind === "poison") return poison;
+      const axes = axesAt(call, 1, x);
+      const keep = flagAt(call, 2, "keep", false);
+      if (axes === null || keep === null) return poison;
+      const stretch = new Set(
+        [...(x.stretch ?? [])]
+          .filter((axis) => keep || !axes.includes(axis))
+          .map((axis) => (keep ? axis : axis - axes.filter((a) => a < axis).length)),
+      );
+      if (keep) for (const axis of axes) stretch.add(axis);
+      return makeTensor(call.context, op, [x], { axes, keep }, call.span, { stretch: stretch.size > 0 ? stretch : null });
+    },
+  );
 }
 
 /** The sum or mean of a list of numbers or of tensors of one shape. */
@@ -64,4 +73,3 @@ export const axes: readonly Builtin[] = [
     return axis === null ? poison : makeTensor(call.context, "linear_scan", [a, b], { axis }, call.span);
   }),
 ];
-

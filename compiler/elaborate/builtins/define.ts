@@ -1,13 +1,13 @@
 import type { Span } from "../../../dsl/source.ts";
 import type { DType } from "../../ir/graph.ts";
 import { toAxis, toInteger } from "../dims.ts";
-import { shapeOf, toTensor } from "../tensors.ts";
+import { reportKind, shapeOf, toTensor } from "../tensors.ts";
 import { type Builtin, type BuiltinCall, itemsOf, type PoisonValue, type StaticValue, type TensorValue } from "../value.ts";
-import { reportKind } from "../tensors.ts";
 
 /** `define("softmax", "x, axis?", "...", apply)`: `?` marks parameters that may be left out. */
 export function define(name: string, signature: string, doc: string, apply: (call: BuiltinCall) => StaticValue): Builtin {
-  const parameters = signature === "" ? [] : signature.split(", ").map((text) => ({ name: text.replace("?", ""), required: !text.endsWith("?") }));
+  const parameters =
+    signature === "" ? [] : signature.split(", ").map((text) => ({ name: text.replace("?", ""), required: !text.endsWith("?") }));
   return { name, parameters, doc, apply };
 }
 

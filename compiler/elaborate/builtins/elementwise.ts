@@ -6,7 +6,10 @@ import { dtypeOf, makeScalar, makeTensor, toTensor } from "../tensors.ts";
 import { type Builtin, type BuiltinCall, describe, itemsOf, numberValue, poison, type StaticValue } from "../value.ts";
 import { define, spanOf, tensorAt } from "./define.ts";
 
-type UnaryOp = Extract<OpName, "exp" | "log" | "sqrt" | "tanh" | "atanh" | "sigmoid" | "softplus" | "relu" | "abs" | "sign" | "floor" | "sin" | "cos">;
+type UnaryOp = Extract<
+  OpName,
+  "exp" | "log" | "sqrt" | "tanh" | "atanh" | "sigmoid" | "softplus" | "relu" | "abs" | "sign" | "floor" | "sin" | "cos"
+>;
 
 const onNumbers: { readonly [K in UnaryOp]: (x: number) => number } = {
   exp: Math.exp,
@@ -41,7 +44,8 @@ function extremum(op: "min" | "max"): Builtin {
   return define(op, "a, b?", `The ${op}imum of two tensors or numbers, or of a list of numbers.`, (call) => {
     const [a, b] = call.values;
     if (b === undefined) return extremumOfList(op, call);
-    if (a?.kind === "number" && b.kind === "number" && typeof a.value === "number" && typeof b.value === "number") return numberValue(Math[op](a.value, b.value));
+    if (a?.kind === "number" && b.kind === "number" && typeof a.value === "number" && typeof b.value === "number")
+      return numberValue(Math[op](a.value, b.value));
     const dtype = a?.kind === "tensor" ? dtypeOf(a) : b.kind === "tensor" ? dtypeOf(b) : "f32";
     const left = tensorAt(call, 0, "a", dtype);
     const right = tensorAt(call, 1, "b", dtype);
@@ -52,7 +56,11 @@ function extremum(op: "min" | "max"): Builtin {
 function extremumOfList(op: "min" | "max", call: BuiltinCall): StaticValue {
   const numbers = numbersOf(call.values[0] as StaticValue);
   if (numbers !== null && numbers.length > 0) return numberValue(Math[op](...numbers));
-  return report(call.context, "type/mismatch", spanOf(call, 0), { what: `the one argument of \`${op}\``, expected: "a list of numbers", found: describe(call.values[0] as StaticValue) });
+  return report(call.context, "type/mismatch", spanOf(call, 0), {
+    what: `the one argument of \`${op}\``,
+    expected: "a list of numbers",
+    found: describe(call.values[0] as StaticValue),
+  });
 }
 
 /** A list of known numbers, or null. */
@@ -88,7 +96,11 @@ export const elementwise: readonly Builtin[] = [
   define("where", "condition, then, otherwise", "Elementwise: `then` where the bool tensor is true, else `otherwise`.", (call) => {
     const condition = call.values[0] as StaticValue;
     if (condition.kind !== "tensor" || dtypeOf(condition) !== "bool") {
-      return report(call.context, "type/mismatch", spanOf(call, 0), { what: "`condition`", expected: "a bool tensor, such as `x > 0`", found: describe(condition) });
+      return report(call.context, "type/mismatch", spanOf(call, 0), {
+        what: "`condition`",
+        expected: "a bool tensor, such as `x > 0`",
+        found: describe(condition),
+      });
     }
     const values = call.values.slice(1) as StaticValue[];
     const dtype = values.find((value) => value.kind === "tensor");
@@ -103,13 +115,21 @@ export const elementwise: readonly Builtin[] = [
   }),
   define("stop_gradient", "x", "x, through which no gradient flows.", (call) => {
     const x = tensorAt(call, 0, "x");
-    return x.kind === "poison" ? poison : makeTensor(call.context, "stop_gradient", [x], {}, call.span, { stretch: x.stretch, slices: x.slices });
+    return x.kind === "poison"
+      ? poison
+      : makeTensor(call.context, "stop_gradient", [x], {}, call.span, { stretch: x.stretch, slices: x.slices });
   }),
-  define("dropout", "x, rate", "In training, zeroes a share `rate` of x and scales the rest by 1 / (1 - rate); x itself otherwise.", (call) => {
-    const x = tensorAt(call, 0, "x");
-    const rate = toNumber(call.values[1] as StaticValue, spanOf(call, 1), "`rate`", call.context);
-    if (x.kind === "poison" || rate === null) return poison;
-    if (rate < 0 || rate >= 1) return report(call.context, "type/range", spanOf(call, 1), { message: `a dropout rate lies in [0, 1), and this is ${rate}` });
-    return rate === 0 ? x : makeTensor(call.context, "dropout", [x], { rate }, call.span);
-  }),
+  define(
+    "dropout",
+    "x, rate",
+    "In training, zeroes a share `rate` of x and scales the rest by 1 / (1 - rate); x itself otherwise.",
+    (call) => {
+      const x = tensorAt(call, 0, "x");
+      const rate = toNumber(call.values[1] as StaticValue, spanOf(call, 1), "`rate`", call.context);
+      if (x.kind === "poison" || rate === null) return poison;
+      if (rate < 0 || rate >= 1)
+        return report(call.context, "type/range", spanOf(call, 1), { message: `a dropout rate lies in [0, 1), and this is ${rate}` });
+      return rate === 0 ? x : makeTensor(call.context, "dropout", [x], { rate }, call.span);
+    },
+  ),
 ];

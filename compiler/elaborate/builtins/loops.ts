@@ -3,10 +3,22 @@ import type { TensorType, Value } from "../../ir/graph.ts";
 import { isShapeError } from "../../ops/op.ts";
 import { applyFunction } from "../call.ts";
 import { builderOf, type Context, report } from "../context.ts";
-import { shapeOf, shapesEqual, toTensor } from "../tensors.ts";
-import { type Builtin, type BuiltinCall, describe, formatTensorType, type FunctionValue, itemsOf, listValue, numberValue, poison, type StaticValue, type TensorValue, tensorValue } from "../value.ts";
+import { reportKind, shapeOf, shapesEqual, toTensor } from "../tensors.ts";
+import {
+  type Builtin,
+  type BuiltinCall,
+  describe,
+  type FunctionValue,
+  formatTensorType,
+  itemsOf,
+  listValue,
+  numberValue,
+  poison,
+  type StaticValue,
+  type TensorValue,
+  tensorValue,
+} from "../value.ts";
 import { axisAt, define, integerAt, listAt, spanOf } from "./define.ts";
-import { reportKind } from "../tensors.ts";
 
 /** Unrolled repetitions beyond this are typing mistakes; `scan` runs long loops. */
 const longestUnroll = 10_000;
@@ -56,9 +68,13 @@ function scan(call: BuiltinCall): StaticValue {
   const steps = over.tensors.map((tensor) => shapeOf(tensor)[axis] as Dim);
   const unequal = steps.find((length) => !dimsEqual(length, steps[0] as Dim));
   if (unequal !== undefined) {
-    return report(call.context, "dim/mismatch", spanOf(call, 2), { message: `\`over\` has ${formatDim(steps[0] as Dim)} and ${formatDim(unequal)} steps along axis ${axis}` });
+    return report(call.context, "dim/mismatch", spanOf(call, 2), {
+      message: `\`over\` has ${formatDim(steps[0] as Dim)} and ${formatDim(unequal)} steps along axis ${axis}`,
+    });
   }
-  const sliceTypes = over.tensors.map(({ value }): TensorType => ({ dtype: value.type.dtype, shape: value.type.shape.filter((_, i) => i !== axis) }));
+  const sliceTypes = over.tensors.map(
+    ({ value }): TensorType => ({ dtype: value.type.dtype, shape: value.type.shape.filter((_, i) => i !== axis) }),
+  );
   const builder = builderOf(call.context);
   const origin = { path: call.context.place.node("scan"), span: call.span };
   const body = builder.body([...init.tensors.map((tensor) => tensor.value.type), ...sliceTypes], origin, (inputs) => {
@@ -68,7 +84,12 @@ function scan(call: BuiltinCall): StaticValue {
     return next.kind === "poison" ? null : nextStates(next, init, call);
   });
   if (body === null) return poison;
-  const made = builder.add("scan", [...init.tensors, ...over.tensors].map((tensor) => tensor.value), { axis, states: init.tensors.length, body }, origin);
+  const made = builder.add(
+    "scan",
+    [...init.tensors, ...over.tensors].map((tensor) => tensor.value),
+    { axis, states: init.tensors.length, body },
+    origin,
+  );
   if (isShapeError(made)) return report(call.context, "dim/mismatch", call.span, { message: made.message });
   return init.pack(made.map((value) => tensorValue(value, call.span)));
 }
@@ -78,14 +99,24 @@ function nextStates(next: StaticValue, init: Bundle, call: BuiltinCall): readonl
   const result = bundle(next, "the next state", spanOf(call, 0), call.context);
   if (result === null) return null;
   if (result.tensors.length !== init.tensors.length) {
-    report(call.context, "type/mismatch", spanOf(call, 0), { what: "the next state", expected: `a list of ${init.tensors.length} as \`init\``, found: describe(next) });
+    report(call.context, "type/mismatch", spanOf(call, 0), {
+      what: "the next state",
+      expected: `a list of ${init.tensors.length} as \`init\``,
+      found: describe(next),
+    });
     return null;
   }
   for (const [i, state] of result.tensors.entries()) {
     const first = (init.tensors[i] as TensorValue).value.type;
     if (state.value.type.dtype !== first.dtype || !shapesEqual(state.value.type.shape, first.shape)) {
       const message = `the next state is ${formatTensorType(state.value.type)}, and \`init\` is ${formatTensorType(first)}`;
-      report(call.context, "dim/mismatch", spanOf(call, 0), { message }, { notes: [{ message: "the first state", span: spanOf(call, 1) }] });
+      report(
+        call.context,
+        "dim/mismatch",
+        spanOf(call, 0),
+        { message },
+        { notes: [{ message: "the first state", span: spanOf(call, 1) }] },
+      );
       return null;
     }
   }
@@ -96,15 +127,22 @@ function iterate(call: BuiltinCall): StaticValue {
   const count = integerAt(call, 0, "n");
   const fn = functionAt(call, 1, "f");
   if (count === null || fn === null) return poison;
-  if (count < 0) return report(call.context, "type/range", spanOf(call, 0), { message: `\`iterate\` repeats 0 times or more, not ${count}` });
-  if (count > longestUnroll) return report(call.context, "call/limit", spanOf(call, 0), { what: `${count} unrolled repetitions`, limit: longestUnroll });
+  if (count < 0)
+    return report(call.context, "type/range", spanOf(call, 0), { message: `\`iterate\` repeats 0 times or more, not ${count}` });
+  if (count > longestUnroll)
+    return report(call.context, "call/limit", spanOf(call, 0), { what: `${count} unrolled repetitions`, limit: longestUnroll });
   let state = call.values[2] as StaticValue;
   for (let i = 0; i < count && state.kind !== "poison"; i++) state = invoke(fn, [state], call, call.context.place.child(String(i)));
   return state;
 }
 
 export const loops: readonly Builtin[] = [
-  define("scan", "f, init, over, axis?", "Runs `f(state, x)` along an axis (1 by default) and stacks the states; state and over may be lists.", scan),
+  define(
+    "scan",
+    "f, init, over, axis?",
+    "Runs `f(state, x)` along an axis (1 by default) and stacks the states; state and over may be lists.",
+    scan,
+  ),
   define("iterate", "n, f, from", "f applied n times, unrolled.", iterate),
   define("fold", "xs, init, f", "f(acc, item) over a list, from `init`.", (call) => {
     const items = listAt(call, 0, "xs");
@@ -121,7 +159,10 @@ export const loops: readonly Builtin[] = [
     const a = listAt(call, 0, "a");
     const b = listAt(call, 1, "b");
     if (a === null || b === null) return poison;
-    if (a.length !== b.length) return report(call.context, "type/range", call.span, { message: `\`zip\` needs equally long lists, and these have ${a.length} and ${b.length}` });
+    if (a.length !== b.length)
+      return report(call.context, "type/range", call.span, {
+        message: `\`zip\` needs equally long lists, and these have ${a.length} and ${b.length}`,
+      });
     return listValue(a.map((item, i) => listValue([item, b[i] as StaticValue])));
   }),
   define("range", "n", "The numbers 0 to n - 1.", (call) => {

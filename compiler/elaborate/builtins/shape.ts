@@ -2,7 +2,17 @@ import { addDims, type Dim, dimsEqual, divideDims, formatDim } from "../../ir/di
 import { report } from "../context.ts";
 import { toDim, toNumber, toShape } from "../dims.ts";
 import { dtypeOf, makeConstant, makeTensor, shapeOf } from "../tensors.ts";
-import { type Builtin, type BuiltinCall, describe, itemsOf, listValue, poison, type PoisonValue, type StaticValue, type TensorValue } from "../value.ts";
+import {
+  type Builtin,
+  type BuiltinCall,
+  describe,
+  itemsOf,
+  listValue,
+  type PoisonValue,
+  poison,
+  type StaticValue,
+  type TensorValue,
+} from "../value.ts";
 import { axisAt, define, spanOf, tensorAt, tensorsAt } from "./define.ts";
 import { numbersOf } from "./elementwise.ts";
 
@@ -16,7 +26,8 @@ function concat(call: BuiltinCall): StaticValue {
   const tensors = tensorsAt(call, 0, "xs");
   if (tensors === null) return poison;
   const first = tensors[0];
-  if (first === undefined) return report(call.context, "type/range", spanOf(call, 0), { message: "`concat` of an empty list has no shape" });
+  if (first === undefined)
+    return report(call.context, "type/range", spanOf(call, 0), { message: "`concat` of an empty list has no shape" });
   const axis = axisAt(call, 1, shapeOf(first).length, -1);
   if (axis === null) return poison;
   return tensors.length === 1 ? { ...first, span: call.span } : makeTensor(call.context, "concat", tensors, { axis }, call.span);
@@ -53,7 +64,9 @@ function split(call: BuiltinCall): StaticValue {
   if (widths === null) return poison;
   const total = widths.reduce(addDims, 0);
   if (!dimsEqual(total, size)) {
-    return report(call.context, "dim/mismatch", spanOf(call, 1), { message: `the parts ${widths.map(formatDim).join(" + ")} add up to ${formatDim(total)}, and axis ${axis} has ${formatDim(size)}` });
+    return report(call.context, "dim/mismatch", spanOf(call, 1), {
+      message: `the parts ${widths.map(formatDim).join(" + ")} add up to ${formatDim(total)}, and axis ${axis} has ${formatDim(size)}`,
+    });
   }
   const parts: StaticValue[] = [];
   let start: Dim = 0;
@@ -86,8 +99,11 @@ function filled(name: string, value: number | null): Builtin {
   return define(name, value === null ? "dims, value" : "dims", "A constant tensor of the given shape.", (call) => {
     const shape = toShape(call.values[0] as StaticValue, spanOf(call, 0), call.context);
     const number = value ?? toNumber(call.values[1] as StaticValue, spanOf(call, 1), "`value`", call.context);
-    if (number !== null && !Number.isFinite(Math.fround(number))) return report(call.context, "type/range", spanOf(call, 1), { message: `${number} is no number that f32 can hold` });
-    return shape === null || number === null ? poison : makeTensor(call.context, "full", [], { dtype: "f32", shape, value: number }, call.span);
+    if (number !== null && !Number.isFinite(Math.fround(number)))
+      return report(call.context, "type/range", spanOf(call, 1), { message: `${number} is no number that f32 can hold` });
+    return shape === null || number === null
+      ? poison
+      : makeTensor(call.context, "full", [], { dtype: "f32", shape, value: number }, call.span);
   });
 }
 
@@ -104,9 +120,17 @@ export const shapes: readonly Builtin[] = [
     const x = tensorAt(call, 0, "x");
     const permutation = numbersOf(call.values[1] as StaticValue);
     if (x.kind === "poison") return poison;
-    if (permutation === null || [...permutation].sort((a, b) => a - b).some((axis, i) => axis !== i) || permutation.length !== shapeOf(x).length) {
+    if (
+      permutation === null ||
+      [...permutation].sort((a, b) => a - b).some((axis, i) => axis !== i) ||
+      permutation.length !== shapeOf(x).length
+    ) {
       const expected = `each of 0 to ${shapeOf(x).length - 1} once`;
-      return report(call.context, "type/mismatch", spanOf(call, 1), { what: "`axes`", expected, found: permutation === null ? describe(call.values[1] as StaticValue) : `[${permutation.join(", ")}]` });
+      return report(call.context, "type/mismatch", spanOf(call, 1), {
+        what: "`axes`",
+        expected,
+        found: permutation === null ? describe(call.values[1] as StaticValue) : `[${permutation.join(", ")}]`,
+      });
     }
     return makeTensor(call.context, "transpose", [x], { permutation }, call.span);
   }),
@@ -145,7 +169,11 @@ export const shapes: readonly Builtin[] = [
     if (flat !== null) return makeConstant(call.context, flat, [flat.length], call.span);
     const rows = itemsOf(call.values[0] as StaticValue)?.map(numbersOf) ?? null;
     if (rows === null || rows.some((row) => row === null || row.length !== rows[0]?.length)) {
-      return report(call.context, "type/mismatch", spanOf(call, 0), { what: "`list`", expected: "a list of numbers, or of equally long lists", found: describe(call.values[0] as StaticValue) });
+      return report(call.context, "type/mismatch", spanOf(call, 0), {
+        what: "`list`",
+        expected: "a list of numbers, or of equally long lists",
+        found: describe(call.values[0] as StaticValue),
+      });
     }
     return makeConstant(call.context, (rows as number[][]).flat(), [rows.length, rows[0]?.length ?? 0], call.span);
   }),

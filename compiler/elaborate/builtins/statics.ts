@@ -1,13 +1,25 @@
 import { report } from "../context.ts";
 import { toAxis, toNumber } from "../dims.ts";
-import { makeTensor, reportKind, shapeOf } from "../tensors.ts";
 import { takeSlice } from "../subscript.ts";
-import { type Builtin, type BuiltinCall, listValue, numberValue, poison, recordValue, type SliceOf, type StaticValue, stringValue } from "../value.ts";
+import { makeTensor, reportKind, shapeOf } from "../tensors.ts";
+import {
+  type Builtin,
+  type BuiltinCall,
+  listValue,
+  numberValue,
+  poison,
+  recordValue,
+  type SliceOf,
+  type StaticValue,
+  stringValue,
+} from "../value.ts";
 import { define, listAt, spanOf, tensorAt } from "./define.ts";
 
 /** The innermost slices of a tensor's last axis with their paths, in order. */
 function leavesOf(slices: readonly SliceOf[], prefix = ""): readonly { readonly path: string; readonly slice: SliceOf }[] {
-  return slices.flatMap((slice) => (slice.slices.length === 0 ? [{ path: prefix + slice.name, slice }] : leavesOf(slice.slices, `${prefix}${slice.name}.`)));
+  return slices.flatMap((slice) =>
+    slice.slices.length === 0 ? [{ path: prefix + slice.name, slice }] : leavesOf(slice.slices, `${prefix}${slice.name}.`),
+  );
 }
 
 /** A draw at the shape of the param whose initial value is being evaluated. */
@@ -25,12 +37,17 @@ function random(name: "uniform" | "normal", signature: string, doc: string): Bui
 }
 
 function fan(name: "fan_in" | "fan_out", fromEnd: number): Builtin {
-  return define(name, "", `The ${name === "fan_in" ? "second last" : "last"} dim of the param whose initial value this is.`, (call: BuiltinCall) => {
-    const { initial } = call.context;
-    if (initial === null) return report(call.context, "param/outside-initial", call.span, { name });
-    const { shape } = initial;
-    return numberValue(shape[shape.length - fromEnd] ?? shape[0] ?? 1);
-  });
+  return define(
+    name,
+    "",
+    `The ${name === "fan_in" ? "second last" : "last"} dim of the param whose initial value this is.`,
+    (call: BuiltinCall) => {
+      const { initial } = call.context;
+      if (initial === null) return report(call.context, "param/outside-initial", call.span, { name });
+      const { shape } = initial;
+      return numberValue(shape[shape.length - fromEnd] ?? shape[0] ?? 1);
+    },
+  );
 }
 
 export const statics: readonly Builtin[] = [

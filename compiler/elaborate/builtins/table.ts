@@ -8,7 +8,10 @@ import { statics } from "./statics.ts";
 
 /** Every built-in function by name. */
 export const builtins: ReadonlyMap<string, BuiltinFunction> = new Map(
-  [...elementwise, ...axes, ...shapes, ...loops, ...statics].map((builtin: Builtin) => [builtin.name, { kind: "function", form: "builtin", builtin }]),
+  [...elementwise, ...axes, ...shapes, ...loops, ...statics].map((builtin: Builtin) => [
+    builtin.name,
+    { kind: "function", form: "builtin", builtin },
+  ]),
 );
 
 /** The outermost scope. */
