@@ -221,11 +221,13 @@ class Resolver {
     const inner = new Names(names);
     switch (item.kind) {
       case "Const":
-        return this.expr(item.value, names);
+        this.expr(item.value, names);
+        return;
       case "Input":
         this.type(item.type, names);
         if (item.defaultValue !== null) this.expr(item.defaultValue, names);
-        return this.#slices(item.slices, names);
+        this.#slices(item.slices, names);
+        return;
       case "Let":
       case "Output":
       case "Penalty":
@@ -233,7 +235,8 @@ class Resolver {
         if (item.kind === "Penalty") for (const name of item.per === null ? ["epoch"] : ["epoch", "label"]) inner.add(name);
         if (item.kind !== "Let" && item.per !== null) for (const name of [...flowOutputs, "logit", "prediction"]) inner.add(name);
         if (item.kind !== "Penalty" && item.type !== null) this.type(item.type, inner);
-        return this.expr(item.value, inner);
+        this.expr(item.value, inner);
+        return;
       case "Param":
         this.type(item.type, names);
         this.expr(item.initial, names);
@@ -247,15 +250,19 @@ class Resolver {
         }
         return;
       case "Group":
-        return this.#record(item.settings, names, ["route"]);
+        this.#record(item.settings, names, ["route"]);
+        return;
       case "Task":
         if (item.width !== null) this.expr(item.width, names);
-        return this.#record(item.settings, names, ["route", "prefer"]);
+        this.#record(item.settings, names, ["route", "prefer"]);
+        return;
       case "Transfer":
-        return this.expr(item.value, names);
+        this.expr(item.value, names);
+        return;
       case "Flow":
         for (const name of item.task === null ? ["transfers"] : [...tasks, "transfers"]) inner.add(name);
-        return this.block(item.body, inner);
+        this.block(item.body, inner);
+        return;
       case "DimDeclaration":
       case "Train":
         return;
@@ -275,7 +282,10 @@ class Resolver {
   }
 
   type(type: Type, names: Names): void {
-    if (type.kind === "ListType") return this.type(type.element, names);
+    if (type.kind === "ListType") {
+      this.type(type.element, names);
+      return;
+    }
     if (type.kind === "NamedType") {
       if ((namedTypes as readonly string[]).includes(type.name.text)) return;
       const near = closest(type.name.text, namedTypes);
@@ -298,7 +308,9 @@ class Resolver {
       case "Lambda": {
         const inner = new Names(names);
         for (const name of node.parameters) inner.add(name.text);
-        return node.body.kind === "Block" ? this.block(node.body, inner) : this.expr(node.body, inner);
+        if (node.body.kind === "Block") this.block(node.body, inner);
+        else this.expr(node.body, inner);
+        return;
       }
       case "Comprehension": {
         let inner = names;
@@ -309,7 +321,8 @@ class Resolver {
           if (clause.index !== null) inner.add(clause.index.text);
           if (clause.condition !== null) this.expr(clause.condition, inner);
         }
-        return this.expr(node.value, inner);
+        this.expr(node.value, inner);
+        return;
       }
       case "RecordLiteral": {
         const seen = new Names(null);

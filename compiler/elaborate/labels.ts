@@ -45,7 +45,10 @@ function onlyCall(value: Expr): Call | null {
 }
 
 function labelNested(node: Node, labels: Map<Call, string>, used: Set<string>): void {
-  if (node.kind === "Lambda" && node.body.kind === "Block") return labelBlock(node.body, labels);
+  if (node.kind === "Lambda" && node.body.kind === "Block") {
+    labelBlock(node.body, labels);
+    return;
+  }
   for (const child of children(node)) labelNested(child, labels, used);
   if (node.kind === "Call" && !labels.has(node)) {
     const base = calleeName(node.callee);
