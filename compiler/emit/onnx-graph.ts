@@ -223,7 +223,7 @@ class GraphLowering implements OnnxContext {
 }
 
 /** An axis of an input whose dim is slope · symbol + offset, preferably the symbol itself. */
-function findSymbol(inputs: readonly GraphInput[], symbol: string) {
+export function findSymbol(inputs: readonly GraphInput[], symbol: string) {
   const found = inputs.flatMap((input) =>
     input.value.type.shape.flatMap((dim, axis) => {
       const symbols = symbolsOf(dim);
@@ -234,7 +234,7 @@ function findSymbol(inputs: readonly GraphInput[], symbol: string) {
     }),
   );
   const best = found.find(({ slope, offset }) => slope === 1 && offset === 0) ?? found[0];
-  if (best === undefined) throw new Error(`no input has the dim ${symbol} in its shape, so that an ONNX file cannot compute it`);
+  if (best === undefined) throw new Error(`no input has the dim ${symbol} in its shape, so that a compiled model cannot compute it`);
   return best;
 }
 

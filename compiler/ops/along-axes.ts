@@ -1,5 +1,6 @@
+import type { TensorFlowContext } from "../emit/tensorflow-lowering.ts";
 import { type Dim, dimsEqual, formatDim } from "../ir/dim.ts";
-import type { DType, TensorType } from "../ir/graph.ts";
+import type { DType, NodeOf, TensorType, Value } from "../ir/graph.ts";
 import { aroundAxis, at, makeArray, type NdArray, read, sizeOf } from "../ir/ndarray.ts";
 
 import type { OpAttributes } from "./attributes.ts";
@@ -12,10 +13,15 @@ type AxisOp = "softmax" | "log_softmax" | "cumsum" | "reverse";
 
 /** Reductions, and ops that keep the shape and work along one axis. */
 export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
-  reduce_sum: reduction({ type: "ReduceSum", axes: "input" }, ["f32", "i32"], { start: 0, row: sumRow }),
-  reduce_mean: reduction({ type: "ReduceMean", axes: "attribute" }, ["f32"], { start: 0, row: sumRow }, (total, count) => total / count),
-  reduce_max: reduction({ type: "ReduceMax", axes: "attribute" }, ["f32", "i32"], { start: -Infinity, row: maxRow }),
-  reduce_min: reduction({ type: "ReduceMin", axes: "attribute" }, ["f32", "i32"], { start: Infinity, row: minRow }),
+  reduce_sum: reduction({ tfjs: "Sum", type: "ReduceSum", axes: "input" }, ["f32", "i32"], { start: 0, row: sumRow }),
+  reduce_mean: reduction(
+    { tfjs: "Mean", type: "ReduceMean", axes: "attribute" },
+    ["f32"],
+    { start: 0, row: sumRow },
+    (total, count) => total / count,
+  ),
+  reduce_max: reduction({ tfjs: "Max", type: "ReduceMax", axes: "attribute" }, ["f32", "i32"], { start: -Infinity, row: maxRow }),
+  reduce_min: reduction({ tfjs: "Min", type: "ReduceMin", axes: "attribute" }, ["f32", "i32"], { start: Infinity, row: minRow }),
 
   softmax: {
     infer: keepShape("f32"),
@@ -29,6 +35,7 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
       }),
     ],
     onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("Softmax", inputs, { axis }),
+    tfjs: (tf, [x], node) => alongLastAxis(tf, x as string, node, (last) => tf.op("Softmax", [last])),
     samples: axisSamples([-30, 30]),
   },
 
@@ -45,6 +52,7 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
       }),
     ],
     onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("LogSoftmax", inputs, { axis }),
+    tfjs: (tf, [x], node) => alongLastAxis(tf, x as string, node, (last) => tf.op("LogSoftmax", [last])),
     samples: axisSamples([-30, 30]),
   },
 
@@ -57,6 +65,8 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
       }),
     ],
     onnx: (onnx, [x], { attributes: { axis } }) => onnx.op("CumSum", [x as string, onnx.constant("i64", [], [axis])]),
+    tfjs: (tf, [x], { attributes: { axis } }) =>
+      tf.op("Cumsum", [x as string, tf.constant("i32", [], [axis])], { exclusive: false, reverse: false }),
     samples: axisSamples([-2, 2]),
   },
 
@@ -69,6 +79,7 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
     ],
     onnx: (onnx, [x], { attributes: { axis } }) =>
       onnx.op("Slice", [x as string, onnx.ints([-1]), onnx.ints([Number.MIN_SAFE_INTEGER]), onnx.ints([axis]), onnx.ints([-1])]),
+    tfjs: (tf, [x], { attributes: { axis } }) => tf.op("ReverseV2", [x as string, tf.ints([axis])]),
     samples: axisSamples([-2, 2]),
   },
 
@@ -97,12 +108,33 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
     },
     evaluate: ([x, gamma, beta], { epsilon }) => [layerNorm(x as NdArray, gamma as NdArray, beta as NdArray, epsilon)],
     onnx: (onnx, inputs, { attributes: { epsilon } }) => onnx.op("LayerNormalization", inputs, { axis: -1, epsilon: { float: epsilon } }),
+    tfjs: (tf, [x, gamma, beta], { inputs: [value], attributes: { epsilon } }) => {
+      const axis = tf.ints([(value as Value).type.shape.length - 1]);
+      const mean = (of: string) => tf.op("Mean", [of, axis], { keep_dims: true });
+      const centred = tf.op("Sub", [x as string, mean(x as string)]);
+      const variance = mean(tf.op("Square", [centred]));
+      const scale = tf.op("Rsqrt", [tf.op("AddV2", [variance, tf.constant("f32", [], [epsilon])])]);
+      return tf.op("AddV2", [tf.op("Mul", [tf.op("Mul", [centred, scale]), gamma as string]), beta as string]);
+    },
     samples: [
       { inputs: [normal([batch, 6]), normal([6]), normal([6])], attributes: { epsilon: 1e-5 } },
       { inputs: [normal([batch, 3, 4]), normal([4]), normal([4])], attributes: { epsilon: 1e-3 } },
     ],
   },
 };
+
+/** TensorFlow's softmax knows the last axis alone. */
+function alongLastAxis(
+  tf: TensorFlowContext,
+  x: string,
+  { inputs: [value], attributes: { axis } }: NodeOf<"softmax" | "log_softmax">,
+  build: (x: string) => string,
+): string {
+  const last = (value as Value).type.shape.length - 1;
+  if (axis === last) return build(x);
+  const swapped = tf.ints((value as Value).type.shape.map((_, i) => (i === axis ? last : i === last ? axis : i)));
+  return tf.op("Transpose", [build(tf.op("Transpose", [x, swapped])), swapped]);
+}
 
 function normal(shape: readonly number[]) {
   return { dtype: "f32", shape, low: -2, high: 2 } as const;
@@ -124,7 +156,7 @@ function axisSamples<K extends AxisOp>([low, high]: readonly [number, number]): 
 }
 
 function reduction<K extends ReduceOp>(
-  target: { readonly type: string; readonly axes: "input" | "attribute" },
+  target: { readonly tfjs: string; readonly type: string; readonly axes: "input" | "attribute" },
   allowed: readonly DType[],
   folding: { readonly start: number; readonly row: FoldRow },
   finish?: (total: number, count: number) => number,
@@ -154,6 +186,8 @@ function reduction<K extends ReduceOp>(
       if (target.axes === "input") return onnx.op(target.type, [x as string, onnx.ints(axes)], { keepdims: Number(keep) });
       return onnx.op(target.type, [x as string], { axes, keepdims: Number(keep) });
     },
+    tfjs: (tf, [x], { attributes: { axes, keep } }) =>
+      axes.length === 0 ? (x as string) : tf.op(target.tfjs, [x as string, tf.ints(axes)], { keep_dims: keep }),
     samples: allowed.flatMap((dtype) => [
       reduceSample<K>(dtype, [batch, 4], [1], false),
       reduceSample<K>(dtype, [batch, 4], [0], true),

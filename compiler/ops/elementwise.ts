@@ -1,4 +1,4 @@
-import type { DType, TensorType } from "../ir/graph.ts";
+import type { DType, TensorType, Value } from "../ir/graph.ts";
 import { castNumber, type NdArray } from "../ir/ndarray.ts";
 import type { OpAttributes, OpName } from "./attributes.ts";
 import { batch, type OpDefinition, type OpRows, type Sample } from "./op.ts";
@@ -54,37 +54,37 @@ const broadcasts: readonly (readonly (readonly number[])[])[] = [
 ];
 
 export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_gradient" | "dropout"> = {
-  neg: unary("Neg", numbers, (x) => -x),
-  exp: unary("Exp", floats, Math.exp),
-  log: unary("Log", floats, Math.log, [0.05, 4]),
-  sqrt: unary("Sqrt", floats, Math.sqrt, [0.05, 4]),
-  tanh: unary("Tanh", floats, Math.tanh),
-  atanh: unary("Atanh", floats, Math.atanh, [-0.95, 0.95]),
-  sigmoid: unary("Sigmoid", floats, sigmoid),
-  softplus: unary("Softplus", floats, softplus, [-30, 30]),
-  relu: unary("Relu", floats, (x) => Math.max(x, 0)),
-  abs: unary("Abs", numbers, Math.abs),
-  sign: unary("Sign", numbers, Math.sign),
-  floor: unary("Floor", floats, Math.floor),
-  sin: unary("Sin", floats, Math.sin),
-  cos: unary("Cos", floats, Math.cos),
-  not: unary("Not", bools, (x) => 1 - x, [0, 1]),
+  neg: unary(both("Neg"), numbers, (x) => -x),
+  exp: unary(both("Exp"), floats, Math.exp),
+  log: unary(both("Log"), floats, Math.log, [0.05, 4]),
+  sqrt: unary(both("Sqrt"), floats, Math.sqrt, [0.05, 4]),
+  tanh: unary(both("Tanh"), floats, Math.tanh),
+  atanh: unary(both("Atanh"), floats, Math.atanh, [-0.95, 0.95]),
+  sigmoid: unary(both("Sigmoid"), floats, sigmoid),
+  softplus: unary(both("Softplus"), floats, softplus, [-30, 30]),
+  relu: unary(both("Relu"), floats, (x) => Math.max(x, 0)),
+  abs: unary(both("Abs"), numbers, Math.abs),
+  sign: unary(both("Sign"), numbers, Math.sign),
+  floor: unary(both("Floor"), floats, Math.floor),
+  sin: unary(both("Sin"), floats, Math.sin),
+  cos: unary(both("Cos"), floats, Math.cos),
+  not: unary({ onnx: "Not", tfjs: "LogicalNot" }, bools, (x) => 1 - x, [0, 1]),
 
-  add: arithmetic("Add", numbers, addRow),
-  sub: arithmetic("Sub", numbers, subRow),
-  mul: arithmetic("Mul", numbers, mulRow),
-  div: arithmetic("Div", floats, divRow, [0.2, 3]),
-  pow: arithmetic("Pow", floats, powRow, [0.2, 3]),
-  min: arithmetic("Min", numbers, minimumRow),
-  max: arithmetic("Max", numbers, maximumRow),
-  eq: comparison("Equal", anything, (a, b) => a === b),
-  ne: comparison(["Equal", "Not"], anything, (a, b) => a !== b),
-  lt: comparison("Less", numbers, (a, b) => a < b),
-  le: comparison("LessOrEqual", numbers, (a, b) => a <= b),
-  gt: comparison("Greater", numbers, (a, b) => a > b),
-  ge: comparison("GreaterOrEqual", numbers, (a, b) => a >= b),
-  and: comparison("And", bools, (a, b) => a !== 0 && b !== 0),
-  or: comparison("Or", bools, (a, b) => a !== 0 || b !== 0),
+  add: arithmetic({ onnx: "Add", tfjs: "AddV2" }, numbers, addRow),
+  sub: arithmetic(both("Sub"), numbers, subRow),
+  mul: arithmetic(both("Mul"), numbers, mulRow),
+  div: arithmetic({ onnx: "Div", tfjs: "RealDiv" }, floats, divRow, [0.2, 3]),
+  pow: arithmetic(both("Pow"), floats, powRow, [0.2, 3]),
+  min: arithmetic({ onnx: "Min", tfjs: "Minimum" }, numbers, minimumRow),
+  max: arithmetic({ onnx: "Max", tfjs: "Maximum" }, numbers, maximumRow),
+  eq: comparison(both("Equal"), anything, (a, b) => a === b),
+  ne: comparison({ onnx: ["Equal", "Not"], tfjs: "NotEqual" }, anything, (a, b) => a !== b),
+  lt: comparison(both("Less"), numbers, (a, b) => a < b),
+  le: comparison({ onnx: "LessOrEqual", tfjs: "LessEqual" }, numbers, (a, b) => a <= b),
+  gt: comparison(both("Greater"), numbers, (a, b) => a > b),
+  ge: comparison({ onnx: "GreaterOrEqual", tfjs: "GreaterEqual" }, numbers, (a, b) => a >= b),
+  and: comparison({ onnx: "And", tfjs: "LogicalAnd" }, bools, (a, b) => a !== 0 && b !== 0),
+  or: comparison({ onnx: "Or", tfjs: "LogicalOr" }, bools, (a, b) => a !== 0 || b !== 0),
 
   where: {
     infer: (types) => {
@@ -99,6 +99,7 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
     },
     evaluate: ([condition, a, b]) => [select(condition as NdArray, a as NdArray, b as NdArray)],
     onnx: (onnx, inputs) => onnx.op("Where", inputs),
+    tfjs: (tf, inputs) => tf.op("SelectV2", inputs),
     samples: [
       {
         inputs: [
@@ -131,6 +132,12 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
     infer: (types, { dtype }) => countError(types, 1) ?? [tensor(dtype, shapeAt(types, 0))],
     evaluate: ([x], { dtype }) => [map(x as NdArray, (value) => castNumber(value, dtype))],
     onnx: (onnx, inputs, { attributes: { dtype } }) => onnx.op("Cast", inputs, { to: { f32: 1, i32: 6, bool: 9 }[dtype] }),
+    // A cast to bool on wasm keeps the low byte of the integer part.
+    tfjs: (tf, [x], { inputs: [value], attributes: { dtype } }) => {
+      const from = (value as Value).type.dtype;
+      if (dtype === "bool" && from !== "bool") return tf.op("NotEqual", [x as string, tf.constant(from, [], [0])]);
+      return tf.op("Cast", [x as string], { SrcT: { dtype: from }, DstT: { dtype } });
+    },
     samples: anything.flatMap((from) =>
       anything.map((to): Sample<"cast"> => ({ inputs: [{ dtype: from, shape: [batch, 3], low: -3, high: 3 }], attributes: { dtype: to } })),
     ),
@@ -140,6 +147,7 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
     infer: (types) => countError(types, 1) ?? types,
     evaluate: (inputs) => inputs,
     onnx: (_, inputs) => inputs,
+    tfjs: (_, inputs) => inputs,
     samples: [{ inputs: [{ dtype: "f32", shape: [batch, 3] }], attributes: {} }],
   },
 
@@ -150,6 +158,7 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
     },
     evaluate: (inputs) => inputs,
     onnx: (_, inputs) => inputs,
+    tfjs: (_, inputs) => inputs,
     samples: [{ inputs: [{ dtype: "f32", shape: [batch, 3] }], attributes: { rate: 0.2 } }],
   },
 };
@@ -167,8 +176,18 @@ export function sigmoid(x: number): number {
 
 type Range = readonly [low: number, high: number];
 
+/** The op types of the targets. */
+interface Targets<Onnx = string> {
+  readonly onnx: Onnx;
+  readonly tfjs: string;
+}
+
+function both(type: string): Targets {
+  return { onnx: type, tfjs: type };
+}
+
 function unary<K extends UnaryOp>(
-  onnxType: string,
+  targets: Targets,
   allowed: readonly DType[],
   f: (x: number) => number,
   range: Range = [-3, 3],
@@ -176,7 +195,8 @@ function unary<K extends UnaryOp>(
   return {
     infer: (types) => operandError(types, 1, allowed) ?? types,
     evaluate: ([x]) => [map(x as NdArray, f)],
-    onnx: (onnx, inputs) => onnx.op(onnxType, inputs),
+    onnx: (onnx, inputs) => onnx.op(targets.onnx, inputs),
+    tfjs: (tf, inputs) => tf.op(targets.tfjs, inputs),
     samples: allowed.flatMap((dtype) => [
       sample([[batch, 3]], dtype, range),
       sample([[2, 3, 4]], dtype, range),
@@ -187,7 +207,7 @@ function unary<K extends UnaryOp>(
 
 /** The result is of the operands' dtype. */
 function arithmetic<K extends BinaryOp>(
-  onnxType: string,
+  targets: Targets,
   allowed: readonly DType[],
   row: PairRow,
   range: Range = [-3, 3],
@@ -195,18 +215,19 @@ function arithmetic<K extends BinaryOp>(
   return {
     infer: (types) => inferPair(types, allowed, null),
     evaluate: ([a, b]) => [zip(a as NdArray, b as NdArray, row)],
-    onnx: (onnx, inputs) => onnx.op(onnxType, inputs),
+    onnx: (onnx, inputs) => onnx.op(targets.onnx, inputs),
+    tfjs: (tf, inputs) => tf.op(targets.tfjs, inputs),
     samples: pairSamples(allowed, range),
   };
 }
 
 /** The result is bool. Of two ONNX ops the second applies to the result of the first. */
 function comparison<K extends BinaryOp>(
-  onnxTypes: string | readonly [string, string],
+  targets: Targets<string | readonly [string, string]>,
   allowed: readonly DType[],
   holds: (a: number, b: number) => boolean,
 ): OpDefinition<K> {
-  const [first, then] = typeof onnxTypes === "string" ? [onnxTypes] : onnxTypes;
+  const [first, then] = typeof targets.onnx === "string" ? [targets.onnx] : targets.onnx;
   const row = pairRow((a, b) => Number(holds(a, b)));
   return {
     infer: (types) => inferPair(types, allowed, "bool"),
@@ -215,6 +236,7 @@ function comparison<K extends BinaryOp>(
       const value = onnx.op(first as string, inputs);
       return then === undefined ? value : onnx.op(then, [value]);
     },
+    tfjs: (tf, inputs) => tf.op(targets.tfjs, inputs),
     // Numbers from few, so that some are equal.
     samples: pairSamples(allowed, [0, 2]),
   };

@@ -1,6 +1,8 @@
-import { dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
+import { type Dim, dimsEqual, formatDim, formatShape, multiplyDims } from "../ir/dim.ts";
+import type { TensorType } from "../ir/graph.ts";
 import { at, broadcastShapes, broadcastStrides, makeArray, type NdArray, sizeOf, stridesOf } from "../ir/ndarray.ts";
 import { batch, type OpRows, type Sample } from "./op.ts";
+import { elementCount } from "./shape-ops.ts";
 import { broadcastDims, dimAt, isDims, operandError, shapeAt, shapeError, tensor } from "./shape-rules.ts";
 
 export const linearAlgebra: OpRows<"matmul"> = {
@@ -28,6 +30,26 @@ export const linearAlgebra: OpRows<"matmul"> = {
     },
     evaluate: ([a, b]) => [matmul(a as NdArray, b as NdArray)],
     onnx: (onnx, inputs) => onnx.op("MatMul", inputs),
+    tfjs: (tf, [a, b], { inputs, outputs }) => {
+      const [typeA, typeB, result] = [...inputs, ...outputs].map((value) => value.type) as [TensorType, TensorType, TensorType];
+      // The same matrix for all: one product of rank 2.
+      if (typeB.shape.length === 2) {
+        if (typeA.shape.length === 2) return tf.op("MatMul", [a as string, b as string]);
+        const [inner, columns] = typeB.shape as [Dim, Dim];
+        const rows = multiplyDims(elementCount(typeA.shape.slice(0, -2)), typeA.shape[typeA.shape.length - 2] as Dim);
+        const product = tf.op("MatMul", [tf.reshape(a as string, [rows, inner]), b as string]);
+        return tf.reshape(product, [...result.shape.slice(0, -1), columns]);
+      }
+      const leading = result.shape.slice(0, -2);
+      const operands = [
+        [a as string, typeA],
+        [b as string, typeB],
+      ] as const;
+      return tf.op(
+        "BatchMatMulV2",
+        operands.map(([x, type]) => tf.broadcast(x, type, [...leading, ...type.shape.slice(-2)])),
+      );
+    },
     samples: [
       matmulSample([batch, 4], [4, 5]),
       matmulSample([batch, 3, 4], [4, 2]),

@@ -1,4 +1,5 @@
 import type { OnnxLowering } from "../emit/onnx-lowering.ts";
+import type { TensorFlowLowering } from "../emit/tensorflow-lowering.ts";
 import type { TensorType } from "../ir/graph.ts";
 import type { NdArray } from "../ir/ndarray.ts";
 import type { OpAttributes, OpName } from "./attributes.ts";
@@ -18,6 +19,7 @@ export interface OpDefinition<K extends OpName> {
   /** Values in float64; dims of attributes take their values from `context.symbols`. */
   readonly evaluate: Evaluate<K>;
   readonly onnx: OnnxLowering<K>;
+  readonly tfjs: TensorFlowLowering<K>;
   /** Operands that generate the op's tests. */
   readonly samples: readonly Sample<K>[];
 }

@@ -1,5 +1,6 @@
+import { NotLowerable, type TensorFlowContext } from "../emit/tensorflow-lowering.ts";
 import { type Dim, dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
-import type { Body, TensorType, Value } from "../ir/graph.ts";
+import type { Body, NodeOf, TensorType, Value } from "../ir/graph.ts";
 import { aroundAxis, at, makeArray, type NdArray, read } from "../ir/ndarray.ts";
 import type { OpAttributes } from "./attributes.ts";
 import { batch, type EvaluateContext, type OpRows, type ShapeError } from "./op.ts";
@@ -30,6 +31,18 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
       const attributes = { body, num_scan_inputs: 2, scan_input_axes: [axis, axis], scan_output_axes: [axis] };
       return onnx.ops("Scan", [zero, ...inputs], attributes, 2).slice(1);
     },
+    tfjs: (tf, [a, b], node) => {
+      const { axis } = node.attributes;
+      const length = fixedLength(node, 0, axis);
+      const rank = (node.inputs[0] as Value).type.shape.length;
+      const [factors, terms] = [a, b].map((of) => unstack(tf, of as string, rank, axis, length)) as [readonly string[], readonly string[]];
+      const stacked: string[] = [];
+      for (const [t, term] of terms.entries()) {
+        const before = stacked[t - 1];
+        stacked.push(before === undefined ? term : tf.op("AddV2", [tf.op("Mul", [factors[t] as string, before]), term]));
+      }
+      return stack(tf, stacked, axis);
+    },
     samples: [
       { inputs: [factor([batch, 5]), factor([batch, 5])], attributes: { axis: 1 } },
       { inputs: [factor([batch, 5, 3]), factor([batch, 5, 3])], attributes: { axis: 1 } },
@@ -57,10 +70,57 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
       };
       return onnx.ops("Scan", inputs, attributes, 2 * states).slice(states);
     },
+    tfjs: (tf, inputs, node) => {
+      const { axis, states, body } = node.attributes;
+      const length = fixedLength(node, states, axis);
+      const steps = inputs
+        .slice(states)
+        .map((of, i) => unstack(tf, of, (node.inputs[states + i] as Value).type.shape.length, axis, length));
+      const stacked = Array.from({ length: states }, (): string[] => []);
+      let state: readonly string[] = inputs.slice(0, states);
+      for (let t = 0; t < length; t++) {
+        state = tf.lowerBody(body, [...state, ...steps.map((of) => of[t] as string)]);
+        for (const [i, value] of state.entries()) stacked[i]?.push(value);
+      }
+      return stacked.map((values) => stack(tf, values, axis));
+    },
     // Bodies are graphs; scans are tested by hand.
     samples: [],
   },
 };
+
+/** The number of steps of a loop, which TensorFlow.js runs unrolled. */
+function fixedLength({ op, path, inputs }: NodeOf<"scan" | "linear_scan">, scanned: number, axis: number): number {
+  const length = (inputs[scanned] as Value).type.shape[axis] as Dim;
+  if (typeof length === "number" && length > 0) return length;
+  throw new NotLowerable(
+    `the ${op} at ${path} has ${formatDim(length)} steps; TensorFlow.js runs loops unrolled, so that the axis needs a fixed length of at least 1`,
+  );
+}
+
+/**
+ * The slices along an axis, which goes first: then each is one piece of memory. In two steps, since on wasm every slice copies the whole tensor that it is
+ * taken from: T slices of T steps would cost T², and this costs 2 T √T.
+ */
+function unstack(tf: TensorFlowContext, x: string, rank: number, axis: number, length: number): readonly string[] {
+  const others = Array.from({ length: rank }, (_, i) => i).toSpliced(axis, 1);
+  const first = axis === 0 ? x : tf.op("Transpose", [x, tf.ints([axis, ...others])]);
+  const chunk = Math.ceil(Math.sqrt(length));
+  const sizes = Array.from({ length: Math.ceil(length / chunk) }, (_, i) => Math.min(chunk, length - i * chunk));
+  const chunks = tf.op("SplitV", [first, tf.ints(sizes), tf.constant("i32", [], [0])], { num_split: sizes.length });
+  return sizes.flatMap((size, i) => {
+    const steps = tf.op("Unpack", [outputOf(chunks, i)], { num: size, axis: 0 });
+    return Array.from({ length: size }, (_, t) => outputOf(steps, t));
+  });
+}
+
+function outputOf(node: string, index: number): string {
+  return index === 0 ? node : `${node}:${index}`;
+}
+
+function stack(tf: TensorFlowContext, values: readonly string[], axis: number): string {
+  return tf.op("Pack", values, { N: values.length, axis });
+}
 
 function factor(shape: readonly number[]) {
   return { dtype: "f32", shape, low: -1, high: 1 } as const;

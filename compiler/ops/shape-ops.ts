@@ -1,5 +1,5 @@
 import { addDims, type Dim, dimsEqual, formatDim, formatShape, multiplyDims, subtractDims } from "../ir/dim.ts";
-import type { TensorType } from "../ir/graph.ts";
+import type { TensorType, Value } from "../ir/graph.ts";
 import { aroundAxis, at, broadcastTo, evaluateShape, gatherStrided, makeArray, type NdArray, sizeOf, stridesOf } from "../ir/ndarray.ts";
 import { batch, type OpRows } from "./op.ts";
 import {
@@ -21,6 +21,8 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
     infer: inferConcat,
     evaluate: (inputs, { axis }) => [concat(inputs, axis)],
     onnx: (onnx, inputs, { attributes: { axis } }) => (inputs.length === 1 ? (inputs[0] as string) : onnx.op("Concat", inputs, { axis })),
+    tfjs: (tf, inputs, { attributes: { axis } }) =>
+      inputs.length === 1 ? (inputs[0] as string) : tf.op("ConcatV2", [...inputs, tf.constant("i32", [], [axis])], { N: inputs.length }),
     samples: [
       { inputs: [f32([batch, 2]), f32([batch, 3])], attributes: { axis: 1 } },
       { inputs: [f32([batch, 2, 3]), f32([batch, 1, 3]), f32([batch, 4, 3])], attributes: { axis: 1 } },
@@ -61,6 +63,14 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       };
       return onnx.op("Slice", [x as string, bound(start), bound(stop), onnx.ints([axis])]);
     },
+    // A size of -1 stands for "to the end".
+    tfjs: (tf, [x], { inputs: [value], attributes: { axis, start, stop } }) => {
+      const { shape } = (value as Value).type;
+      const begin = shape.map((_, i) => (i === axis ? start : 0));
+      const isToEnd = dimsEqual(stop, shape[axis] as Dim) && !dimsEqual(start, stop);
+      const size = shape.map((_, i) => (i === axis && !isToEnd ? subtractDims(stop, start) : -1));
+      return tf.op("Slice", [x as string, tf.shape(begin), tf.shape(size)]);
+    },
     samples: [
       { inputs: [f32([batch, 5])], attributes: { axis: 1, start: 1, stop: 4 } },
       { inputs: [f32([batch, 5])], attributes: { axis: 0, start: 0, stop: 1 } },
@@ -83,6 +93,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       const target = reshapeTarget(value?.type.shape ?? [], shape);
       return onnx.op("Reshape", [x as string, target === null ? onnx.shape(shape) : onnx.ints(target)]);
     },
+    tfjs: (tf, [x], { attributes: { shape } }) => tf.reshape(x as string, shape),
     samples: [
       { inputs: [f32([batch, 6])], attributes: { shape: [batch, 2, 3] } },
       { inputs: [f32([batch, 2, 3])], attributes: { shape: [batch, 6] } },
@@ -121,6 +132,8 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
     },
     onnx: (onnx, inputs, { attributes: { permutation } }) =>
       permutation.length === 0 ? inputs : onnx.op("Transpose", inputs, { perm: permutation }),
+    tfjs: (tf, [x], { attributes: { permutation } }) =>
+      permutation.length === 0 ? (x as string) : tf.op("Transpose", [x as string, tf.ints(permutation)]),
     samples: [
       { inputs: [f32([batch, 3])], attributes: { permutation: [1, 0] } },
       { inputs: [f32([batch, 2, 3])], attributes: { permutation: [1, 0, 2] } },
@@ -149,6 +162,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
         ? (x as string)
         : onnx.op("Expand", [x as string, onnx.shape(target)]);
     },
+    tfjs: (tf, [x], { inputs: [value], attributes: { shape } }) => tf.broadcast(x as string, (value as Value).type, shape),
     samples: [
       { inputs: [f32([1, 3])], attributes: { shape: [batch, 3] } },
       { inputs: [f32([3])], attributes: { shape: [batch, 2, 3] } },
@@ -167,6 +181,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
     },
     evaluate: ([table, indices], { axis }) => [gather(table as NdArray, indices as NdArray, axis)],
     onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("Gather", inputs, { axis }),
+    tfjs: (tf, inputs, { attributes: { axis } }) => tf.op("GatherV2", [...inputs, tf.constant("i32", [], [axis])], { batch_dims: 0 }),
     samples: [
       { inputs: [f32([5, 3]), ids([batch], 5)], attributes: { axis: 0 } },
       { inputs: [f32([5, 3]), ids([batch, 2], 5)], attributes: { axis: 0 } },
@@ -203,6 +218,12 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
           : onnx.op("Cast", [onnx.op("Range", [onnx.constant("i64", [], [0]), onnx.dim(depth), onnx.constant("i64", [], [1])])], { to: 6 });
       const column = onnx.op("Unsqueeze", [indices as string, onnx.ints([-1])]);
       return onnx.op("Cast", [onnx.op("Equal", [column, classes])], { to: 1 });
+    },
+    // The kernel OneHot of wasm leaves what was in the memory before where it should write zeros.
+    tfjs: (tf, [indices], { inputs: [value], attributes: { depth } }) => {
+      const classes = tf.op("Range", [tf.constant("i32", [], [0]), tf.dim(depth), tf.constant("i32", [], [1])], { Tidx: { dtype: "i32" } });
+      const column = tf.reshape(indices as string, [...(value as Value).type.shape, 1]);
+      return tf.op("Cast", [tf.op("Equal", [column, classes])], { SrcT: { dtype: "bool" }, DstT: { dtype: "f32" } });
     },
     samples: [
       { inputs: [ids([batch], 4)], attributes: { depth: 4 } },

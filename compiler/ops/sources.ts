@@ -9,6 +9,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
     infer: (types, { dtype, shape }) => countError(types, 0) ?? dimsError(shape) ?? [tensor(dtype, shape)],
     evaluate: (_, { name }) => unbound(`input ${name}`),
     onnx: (onnx, _, node) => onnx.input(node.attributes.name),
+    tfjs: (_, __, node) => node.attributes.name,
     samples: [],
   },
 
@@ -16,6 +17,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
     infer: (types, { shape }) => countError(types, 0) ?? dimsError(shape) ?? [tensor("f32", shape)],
     evaluate: (_, { name }) => unbound(`param ${name}`),
     onnx: (onnx, _, node) => onnx.param(node.attributes.name),
+    tfjs: (tf, _, node) => tf.param(node.attributes.name),
     samples: [],
   },
 
@@ -23,6 +25,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
     infer: (types, { dtype, shape }) => countError(types, 0) ?? [tensor(dtype, shape)],
     evaluate: (_, { position }) => unbound(`body input ${position}`),
     onnx: (_, __, node) => unbound(`body input ${node.attributes.position}`),
+    tfjs: (_, __, node) => unbound(`body input ${node.attributes.position}`),
     samples: [],
   },
 
@@ -39,6 +42,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
       ),
     ],
     onnx: (onnx, _, { attributes: { dtype, shape, data } }) => onnx.constant(dtype, shape, data),
+    tfjs: (tf, _, { attributes: { dtype, shape, data } }) => tf.constant(dtype, shape, data),
     samples: [
       { inputs: [], attributes: { dtype: "f32", shape: [], data: [0.25] } },
       { inputs: [], attributes: { dtype: "f32", shape: [2, 3], data: [1, -2, 3, 4.5, 5, 6] } },
@@ -54,6 +58,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
       const scalar = onnx.constant(dtype, [], [value]);
       return shape.length === 0 ? scalar : onnx.op("Expand", [scalar, onnx.shape(shape)]);
     },
+    tfjs: (tf, _, { attributes: { dtype, shape, value } }) => tf.broadcast(tf.constant(dtype, [], [value]), { dtype, shape: [] }, shape),
     samples: [
       { inputs: [], attributes: { dtype: "f32", shape: [batch, 4], value: 1.5 } },
       { inputs: [], attributes: { dtype: "i32", shape: [3], value: -2 } },
@@ -83,6 +88,8 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
       const limit = onnx.op("Cast", [onnx.dim(length)], { to: 1 });
       return onnx.op("Range", [onnx.constant("f32", [], [0]), limit, onnx.constant("f32", [], [1])]);
     },
+    tfjs: (tf, _, { attributes: { length } }) =>
+      tf.op("Range", [tf.constant("i32", [], [0]), tf.dim(length), tf.constant("i32", [], [1])], { Tidx: { dtype: "f32" } }),
     samples: [
       { inputs: [], attributes: { length: 5 } },
       { inputs: [], attributes: { length: batch } },
@@ -97,6 +104,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
       return [out];
     },
     onnx: () => initialisersOnly(),
+    tfjs: () => initialisersOnly(),
     samples: [],
   },
 
@@ -114,6 +122,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
       return [makeArray(dims, data)];
     },
     onnx: () => initialisersOnly(),
+    tfjs: () => initialisersOnly(),
     samples: [],
   },
 };

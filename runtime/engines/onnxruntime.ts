@@ -1,13 +1,10 @@
 import type { InferenceSession } from "onnxruntime-node";
-import { type Batch, type Engine, makeTensor, type Tensor } from "../engine.ts";
+import { type Batch, type Engine, EngineMissing, makeTensor, type Tensor } from "../engine.ts";
 
 export interface OnnxRuntimeOptions {
   /** Threads within one op; by default as many as there are cores. */
   readonly threads?: number;
 }
-
-/** Thrown when the optional package onnxruntime-node is not there. */
-export class EngineMissing extends Error {}
 
 /** ONNX Runtime on the CPU, over the bytes of a model or the path of one (needed where its weights lie in a file beside it). */
 export async function onnxRuntimeEngine(model: Uint8Array | string, options: OnnxRuntimeOptions = {}): Promise<Engine> {

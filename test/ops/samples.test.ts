@@ -10,6 +10,7 @@ import { ops } from "../../compiler/ops/table.ts";
 import { randomStream } from "../../compiler/weights.ts";
 import { Sketch } from "./build-graph.ts";
 import { largestDifference, runOnnx } from "./run-onnx.ts";
+import { runTfjs } from "./run-tfjs.ts";
 
 /** Ops that no generated test can run on their own; tests by hand stand in interpreter.test.ts and weights.test.ts. */
 const byHand: readonly OpName[] = ["input", "param", "body_input", "random_uniform", "random_normal", "scan"];
@@ -47,8 +48,13 @@ async function compare(graph: Graph, inputs: ReadonlyMap<string, NdArray>): Prom
   const expected = interpret(graph, { inputs, params: new Map() }).get("result") as NdArray;
   const symbols = new Map([["B", inputs.get("carrier")?.shape[0] ?? 0]]);
   expect(expected.shape).toEqual(evaluateShape(graph.outputs[0]?.value.type.shape ?? [], symbols));
-  const actual = (await runOnnx(graph, inputs)).get("result") as NdArray;
-  expect(largestDifference(actual, expected)).toBeLessThan(1e-5);
+  for (const [target, results] of Object.entries({
+    onnx: await runOnnx(graph, inputs),
+    "tfjs cpu": await runTfjs(graph, inputs, "cpu"),
+    "tfjs wasm": await runTfjs(graph, inputs, "wasm"),
+  })) {
+    expect(largestDifference(results.get("result") as NdArray, expected), target).toBeLessThan(1e-5);
+  }
 }
 
 /** The op between inputs and one output. An input `carrier` of shape [B] gives the batch to ops without operands. */
