@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, realpathSync, rmSync, statSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { CommandError, exitCodes } from "./io.ts";
 
 const unfinished = new Set<string>();
@@ -43,6 +43,41 @@ export async function writeFileAtomically(
   }
 }
 
+/**
+ * Replaces a folder by one with these files: they go to a temporary folder beside it, which then takes the name. While it writes, Ctrl-C removes the
+ * temporary folder and exits with 130.
+ *
+ * @throws CommandError when it cannot be written
+ */
+export async function replaceFolder(
+  path: string,
+  files: readonly { readonly name: string; readonly content: string | Uint8Array }[],
+): Promise<void> {
+  const target = existsSync(path) ? realpathSync(path) : resolve(path);
+  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.${counter++}.tmp`);
+  const before = `${temporary}.old`;
+  beginWrite(temporary);
+  try {
+    await mkdir(temporary);
+    for (const { name, content } of files) await writeFile(join(temporary, name), content);
+    // A folder with content cannot be renamed over: the old one steps aside, and back when the new one does not arrive.
+    if (existsSync(target)) await rename(target, before);
+    try {
+      await rename(temporary, target);
+    } catch (error) {
+      if (existsSync(before)) await rename(before, target);
+      throw error;
+    }
+    await rm(before, { recursive: true, force: true });
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    if (isSystemError(error)) throw new CommandError(`cannot write ${path}: ${describeSystemError(error)}`);
+    throw error;
+  } finally {
+    endWrite(temporary);
+  }
+}
+
 /** Pieces small enough that a signal is seen between two of them. */
 function* pieces(chunk: string | Uint8Array): Iterable<string | Uint8Array> {
   const size = 4 << 20;
@@ -64,7 +99,7 @@ function endWrite(temporary: string): void {
 const signals = ["SIGINT", "SIGTERM"] as const;
 
 function cleanAndExit(signal: (typeof signals)[number]): void {
-  for (const temporary of unfinished) rmSync(temporary, { force: true });
+  for (const temporary of unfinished) rmSync(temporary, { recursive: true, force: true });
   process.exit(signal === "SIGINT" ? exitCodes.interrupted : 143);
 }
 

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { tfjsBackends } from "../runtime/engines/tfjs-backends.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { plecVersion } from "./version.ts";
 
@@ -93,9 +94,10 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (files: string[], options) => exit(await (await import("./fmt.ts")).fmt(files, options, io)));
 
-  command("compile", "Compile a model to ONNX.")
+  command("compile", "Compile a model to ONNX or TensorFlow.js.")
     .argument("<spec>", "the spec")
-    .requiredOption("-o, --output <file>", "the ONNX file to write")
+    .requiredOption("-o, --output <path>", "the ONNX file to write, or the folder of a TensorFlow.js GraphModel")
+    .addOption(new Option("--target <name>", "what to compile to").choices(["onnx", "tfjs"]).default("onnx"))
     .addOption(weights())
     .addOption(seed())
     .addOption(model())
@@ -106,14 +108,15 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
           ["plec compile model.ple -o model.onnx", "with fresh weights"],
           ["plec compile model.ple -o model.onnx --seed 7", "other fresh weights"],
           ["plec compile model.ple -o model.onnx --weights trained.safetensors", "with trained ones"],
+          ["plec compile model.ple --target tfjs -o model/", "model.json and weight shards, for tf.loadGraphModel"],
         ],
-        "The file's metadata holds the hash of the spec, its inputs, slices and tasks, and where the weights come from.",
+        "The metadata of what is written holds the hash of the spec, its inputs, slices and tasks, and where the weights come from.",
       ),
     )
     .action(async (spec: string, options) => exit(await (await import("./compile.ts")).compile(spec, options, io)));
 
   command("run", "Run a model on a batch and print its predictions.")
-    .argument("<model>", "a spec (.ple) or a compiled model (.onnx)")
+    .argument("<model>", "a spec (.ple) or a compiled model (.onnx, or the folder of a GraphModel)")
     .addOption(new Option("--input <file>", "rows to predict for: .json or .csv").conflicts("generate"))
     .addOption(new Option("--generate <n>", "make up this many rows").argParser(whole))
     .addOption(seed())
@@ -121,7 +124,8 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .addOption(model())
     .option("--outputs <names>", "further outputs, separated by commas; * stands for anything")
     .option("--only-outputs", "leave the predictions out")
-    .addOption(new Option("--engine <name>", "what executes the model").choices(["ort", "interpreter"]).default("ort"))
+    .addOption(new Option("--engine <name>", "what executes the model").choices(["ort", "tfjs", "interpreter"]))
+    .addOption(new Option("--backend <name>", "where TensorFlow.js runs: the fastest that is installed, or this one").choices(tfjsBackends))
     .addOption(json())
     .addHelpText(
       "after",
@@ -131,6 +135,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
           ["plec run model.ple --generate 4", "fresh weights, made-up rows: does it run?"],
           ["plec run model.ple --generate 1 --outputs 'gates/*'", "with the gate weights of each task"],
           ["plec run model.onnx --input rows.json --json", "for a program to read"],
+          ["plec run model.ple --generate 4 --engine tfjs --backend wasm", "on TensorFlow.js"],
         ],
         [
           "JSON is an array of row objects or an object of arrays; CSV has a header line. A column is named after an input, a slice of one",

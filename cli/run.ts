@@ -1,9 +1,13 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { GraphModelArtifacts } from "../compiler/emit/graph-model.ts";
+import { NotLowerable } from "../compiler/emit/tensorflow-lowering.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { readBatchFile } from "../runtime/batch-file.ts";
 import { describeModel, type ModelDescription } from "../runtime/description.ts";
 import { type Batch, type Engine, EngineMissing } from "../runtime/engine.ts";
 import { onnxRuntimeEngine } from "../runtime/engines/onnxruntime.ts";
+import type { TfjsBackend } from "../runtime/engines/tfjs-backends.ts";
 import { generateBatch } from "../runtime/generate.ts";
 import { prepareBatch } from "../runtime/inputs.ts";
 import { describeTally, printFindings, tally } from "./findings.ts";
@@ -22,7 +26,8 @@ interface RunOptions {
   readonly model?: string;
   readonly outputs?: string;
   readonly onlyOutputs?: boolean;
-  readonly engine: "ort" | "interpreter";
+  readonly engine?: "ort" | "tfjs" | "interpreter";
+  readonly backend?: TfjsBackend;
   readonly json?: boolean;
 }
 
@@ -35,7 +40,11 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<nu
   if (options.input === undefined && options.generate === undefined)
     throw new CommandError("name the rows with --input FILE, or make some up with --generate N");
   if (options.generate === 0) throw new CommandError("--generate needs at least one row");
-  const { description, engine } = await (/\.onnx$/i.test(file) ? loadCompiled(file, options) : loadSpec(file, options, io));
+  if (options.backend !== undefined && options.engine !== "tfjs" && graphModelFolder(file) === null)
+    throw new CommandError("--backend goes with --engine tfjs");
+  const { description, engine } = await load(file, options, io);
+  if (engine.name.startsWith("tfjs") && options.backend === undefined && options.json !== true)
+    io.stderr.write(`plec: running on ${engine.name}\n`);
   try {
     const outputs = selectOutputs(description, options.outputs);
     const batch =
@@ -69,6 +78,19 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<nu
   return exitCodes.clean;
 }
 
+async function load(file: string, options: RunOptions, io: Io): Promise<Loaded> {
+  const folder = graphModelFolder(file);
+  if (folder !== null) return loadGraphModel(folder, options);
+  return /\.onnx$/i.test(file) ? loadCompiled(file, options) : loadSpec(file, options, io);
+}
+
+/** The folder of a GraphModel, named by itself or by its `model.json`. */
+function graphModelFolder(path: string): string | null {
+  if (!existsSync(path)) return null;
+  if (statSync(path).isDirectory()) return existsSync(join(path, "model.json")) ? path : null;
+  return basename(path) === "model.json" ? dirname(path) : null;
+}
+
 async function loadSpec(file: string, options: RunOptions, io: Io): Promise<Loaded> {
   const model = loadModel(file, options.model, io);
   const weights = await resolveWeights(model, options);
@@ -77,15 +99,43 @@ async function loadSpec(file: string, options: RunOptions, io: Io): Promise<Load
     const { interpreterEngine } = await import("../runtime/engines/interpreter.ts");
     return { description, engine: interpreterEngine(model.graph, weights.weights) };
   }
+  if (options.engine === "tfjs") {
+    const { buildGraphModel } = await import("../runtime/build-graph-model.ts");
+    return { description, engine: await startTfjs(() => buildGraphModel(model, weights, plecVersion()), options.backend) };
+  }
   const { buildOnnx } = await import("../runtime/build-onnx.ts");
   return { description, engine: await startOnnxRuntime(await buildOnnx(model, weights, plecVersion())) };
 }
 
-async function loadCompiled(file: string, options: RunOptions): Promise<Loaded> {
+function refuseSpecOptions(file: string, options: RunOptions): void {
   for (const option of ["weights", "model"] as const) {
     if (options[option] !== undefined) throw new CommandError(`--${option} goes with a spec; ${file} is compiled`);
   }
   if (options.engine === "interpreter") throw new CommandError("the interpreter runs specs, not compiled models");
+}
+
+async function loadGraphModel(folder: string, options: RunOptions): Promise<Loaded> {
+  refuseSpecOptions(folder, options);
+  if (options.engine === "ort") throw new CommandError(`${folder} is a GraphModel, which --engine tfjs runs`);
+  const { readGraphModel } = await import("../runtime/read-graph-model.ts");
+  const read = reading(folder, () => readGraphModel(folder));
+  if (read === null) throw new CommandError(`${folder} is not a GraphModel written by plec`);
+  return { description: read.description, engine: await startTfjs(() => read.artifacts, options.backend) };
+}
+
+async function startTfjs(makeArtifacts: () => GraphModelArtifacts, backend: TfjsBackend | undefined): Promise<Engine> {
+  const { tfjsEngine } = await import("../runtime/engines/tfjs.ts");
+  try {
+    return await tfjsEngine(makeArtifacts(), { backend });
+  } catch (error) {
+    if (error instanceof EngineMissing || error instanceof NotLowerable) throw new CommandError(error.message, exitCodes.findings);
+    throw error;
+  }
+}
+
+async function loadCompiled(file: string, options: RunOptions): Promise<Loaded> {
+  refuseSpecOptions(file, options);
+  if (options.engine === "tfjs") throw new CommandError(`${file} is an ONNX file, which --engine ort runs`);
   const bytes = reading(file, () => readFileSync(file));
   const { readDescription } = await import("../runtime/read-onnx.ts");
   const description = readDescription(bytes);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { CheckedModel } from "../compiler/model.ts";
 import { initialWeights } from "../compiler/weights.ts";
-import type { TracedWeights } from "../runtime/build-onnx.ts";
+import type { TracedWeights } from "../runtime/description.ts";
 import { CommandError, exitCodes } from "./io.ts";
 import { reading } from "./spec-files.ts";
 

@@ -2,14 +2,7 @@ import { emitOnnx } from "../compiler/emit/onnx.ts";
 import type { CheckedModel } from "../compiler/model.ts";
 import { prune } from "../compiler/passes/prune.ts";
 import { simplify } from "../compiler/passes/simplify.ts";
-import type { Weights } from "../compiler/weights.ts";
-import { describeAsMetadata, describeModel, type WeightsOrigin } from "./description.ts";
-
-/** Weights with a record of where they come from. */
-export interface TracedWeights {
-  readonly weights: Weights;
-  readonly origin: WeightsOrigin;
-}
+import { describeAsMetadata, describeModel, type TracedWeights } from "./description.ts";
 
 /** The ONNX file of a model, its description in the metadata. */
 export async function buildOnnx(model: CheckedModel, { weights, origin }: TracedWeights, version: string): Promise<Uint8Array> {

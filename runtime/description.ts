@@ -1,8 +1,9 @@
 import { type Dim, formatDim } from "../compiler/ir/dim.ts";
 import type { DType } from "../compiler/ir/graph.ts";
 import type { CheckedModel, ModelSlice, TaskKind } from "../compiler/model.ts";
+import type { Weights } from "../compiler/weights.ts";
 
-/** What running a model needs to know of it, as plain data: it travels in the metadata of an ONNX file. */
+/** What running a model needs to know of it, as plain data: it travels in the metadata of compiled files. */
 export interface ModelDescription {
   readonly name: string;
   readonly hash: string;
@@ -66,7 +67,7 @@ function describeSlice({ name, start, width, slices }: ModelSlice): SliceDescrip
   return { name, start, width, slices: slices.map(describeSlice) };
 }
 
-/** Keys of the metadata that plec writes into ONNX files. */
+/** Keys of the metadata that plec writes into compiled models. */
 export const metadataKeys = {
   version: "plec.version",
   model: "plec.model",
@@ -80,8 +81,14 @@ export const metadataKeys = {
   weights: "plec.weights_sha256",
 } as const;
 
-/** Where the weights of an ONNX file come from. */
+/** Where the weights of a compiled model come from. */
 export type WeightsOrigin = { readonly seed: number } | { readonly fileHash: string };
+
+/** Weights with a record of where they come from. */
+export interface TracedWeights {
+  readonly weights: Weights;
+  readonly origin: WeightsOrigin;
+}
 
 export function describeAsMetadata(description: ModelDescription, version: string, origin: WeightsOrigin): Record<string, string> {
   return {
@@ -102,7 +109,7 @@ function sliceMap(description: ModelDescription): Record<string, readonly SliceD
   return Object.fromEntries(description.inputs.filter((input) => input.slices.length > 0).map((input) => [input.name, input.slices]));
 }
 
-/** The description in the metadata of an ONNX file; null when plec did not write it. */
+/** The description in the metadata of a compiled model; null when plec did not write it. */
 export function descriptionFromMetadata(metadata: ReadonlyMap<string, string>): ModelDescription | null {
   const texts = [metadataKeys.inputs, metadataKeys.slices, metadataKeys.tasks, metadataKeys.outputs, metadataKeys.banks].map((key) =>
     metadata.get(key),

@@ -21,8 +21,9 @@ export async function build() {
     format: "esm",
     platform: "node",
     target: "node20",
-    // onnx-proto finds its `long` by a lookup that bundling would break; onnxruntime-node is native.
-    external: ["onnx-proto", "onnxruntime-node"],
+    // onnx-proto finds its `long` by a lookup that bundling would break; onnxruntime-node is native; TensorFlow.js keeps one registry of backends,
+    // which optional ones such as tfjs-node-gpu join by importing the same package.
+    external: ["onnx-proto", "onnxruntime-node", "@tensorflow/*"],
     banner: { js: banner },
     legalComments: "none",
     minifySyntax: true,

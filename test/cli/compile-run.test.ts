@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkFile } from "../../compiler/driver.ts";
 import { initialWeights } from "../../compiler/weights.ts";
@@ -109,6 +109,36 @@ describe("plec compile", () => {
     expect(readMetadata(readFileSync(target))?.get(metadataKeys.model)).toBe("Other");
   });
 
+  it("writes a GraphModel as a folder, and replaces an older one whole", async () => {
+    const target = folder.path("graph-model");
+    mkdirSync(target);
+    writeFileSync(join(target, "model.json"), "{}");
+    writeFileSync(join(target, "group1-shard9of9.bin"), "old");
+    const { code, stdout, stderr } = await runCli(["compile", spec, "--target", "tfjs", "-o", target, "--seed", "5"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/graph-model: Small, [\d,]+ parameters, [\d,]+ bytes\n$/);
+    expect(readdirSync(target).sort()).toEqual(["group1-shard1of1.bin", "model.json"]);
+    const { userDefinedMetadata } = JSON.parse(readFileSync(join(target, "model.json"), "utf8"));
+    expect(userDefinedMetadata.plec).toMatchObject({ [metadataKeys.model]: "Small", [metadataKeys.seed]: "5" });
+    expect(readdirSync(dirname(target)).filter((name) => name.includes(".tmp"))).toEqual([]);
+  });
+
+  it("touches no folder that holds something else, and no file", async () => {
+    const target = folder.path("documents");
+    mkdirSync(target);
+    writeFileSync(join(target, "thesis.txt"), "years of work");
+    const refused = await runCli(["compile", spec, "--target", "tfjs", "-o", target]);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("documents holds thesis.txt, which is no part of a GraphModel; name another folder");
+    expect(readdirSync(target)).toEqual(["thesis.txt"]);
+    const file = await runCli(["compile", spec, "--target", "tfjs", "-o", model]);
+    expect({ code: file.code, stdout: file.stdout }).toEqual({ code: 2, stdout: "" });
+    expect(file.stderr).toContain("good.onnx is a file; a GraphModel is a folder");
+    const nowhere = await runCli(["compile", spec, "--target", "tfjs", "-o", folder.path("no/such/folder")]);
+    expect(nowhere.code).toBe(2);
+    expect(nowhere.stderr).toContain("no such file or folder");
+  });
+
   it("says that it cannot write", async () => {
     const { code, stderr } = await runCli(["compile", spec, "-o", folder.path("no/such/folder.onnx")]);
     expect(code).toBe(2);
@@ -135,6 +165,27 @@ describe("plec run", () => {
     expect(interpreted.engine).toBe("interpreter");
     for (const name of ["ctr", "stage"]) expectClose(interpreted.predictions[name], compiled.predictions[name]);
     expectClose(interpreted.outputs["gates/ctr"], compiled.outputs["gates/ctr"]);
+  });
+
+  it("runs specs and GraphModels on TensorFlow.js, and says on which backend", async () => {
+    const target = folder.path("run-graph-model");
+    expect((await runCli(["compile", spec, "--target", "tfjs", "-o", target, "--seed", "5"])).code).toBe(0);
+    const options = ["--generate", "4", "--seed", "5", "--outputs", "gates/ctr"];
+    const wanted = await json(["run", model, ...options]);
+    for (const argv of [
+      ["run", spec, "--engine", "tfjs", "--backend", "wasm"],
+      ["run", spec, "--engine", "tfjs", "--backend", "cpu"],
+      ["run", target, "--backend", "wasm"],
+      ["run", join(target, "model.json"), "--engine", "tfjs", "--backend", "cpu"],
+    ]) {
+      const found = await json([...argv, ...options]);
+      expect(found.engine).toBe(`tfjs ${argv.at(-1)}`);
+      for (const name of ["ctr", "stage"]) expectClose(found.predictions[name], wanted.predictions[name]);
+      expectClose(found.outputs["gates/ctr"], wanted.outputs["gates/ctr"]);
+    }
+    const { code, stderr } = await runCli(["run", spec, "--engine", "tfjs", "--generate", "1"]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^plec: running on tfjs (node-gpu|webgpu|wasm)\n$/);
   });
 
   it("reads rows in every form alike", async () => {
@@ -175,6 +226,8 @@ describe("plec run", () => {
   it.each([
     [["--outputs", "gate"], 2, "no output is called gate; the outputs are gates/ctr, gates/stage"],
     [["--model", "Small"], 2, "--model goes with a spec"],
+    [["--backend", "wasm"], 2, "--backend goes with --engine tfjs"],
+    [["--engine", "tfjs"], 2, "good.onnx is an ONNX file, which --engine ort runs"],
   ])("%j", async (argv, expected, message) => {
     const { code, stderr } = await runCli(["run", model, "--generate", "1", ...argv]);
     expect(stderr).toContain(message);

@@ -1,6 +1,9 @@
 import { readdirSync } from "node:fs";
+import { loadGraphModel } from "@tensorflow/tfjs-converter";
+import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, describe, expect, test } from "vitest";
 import { checkFile } from "../../compiler/driver.ts";
+import { emitGraphModel, type GraphModelArtifacts, graphModelFiles } from "../../compiler/emit/graph-model.ts";
 import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import type { Graph } from "../../compiler/ir/graph.ts";
 import { interpret } from "../../compiler/ir/interpreter.ts";
@@ -10,9 +13,10 @@ import { prune } from "../../compiler/passes/prune.ts";
 import { simplify } from "../../compiler/passes/simplify.ts";
 import { initialWeights, randomStream, type Weights } from "../../compiler/weights.ts";
 import { describeModel } from "../../runtime/description.ts";
-import type { Batch } from "../../runtime/engine.ts";
+import type { Batch, Engine } from "../../runtime/engine.ts";
 import { makeTensor } from "../../runtime/engine.ts";
 import { onnxRuntimeEngine } from "../../runtime/engines/onnxruntime.ts";
+import { tfjsEngine } from "../../runtime/engines/tfjs.ts";
 import { generateBatch } from "../../runtime/generate.ts";
 
 const tolerance = 1e-4;
@@ -87,18 +91,64 @@ function withoutOptional(batch: Batch, model: CheckedModel): Batch {
   );
 }
 
-const rows: { spec: string; inputs: string; batch: number; logits: number; others: number }[] = [];
+/** How the targets are called in the table, in its order. */
+const targets = ["ONNX Runtime", "tfjs wasm", "GraphModel"] as const;
+type Target = (typeof targets)[number];
+
+const rows: { spec: string; inputs: string; batch: number; target: Target; logits: number; others: number }[] = [];
+
+/** What a target computes from a batch, by the names of the outputs. */
+type Runner = (batch: Batch) => Promise<ReadonlyMap<string, ArrayLike<number>>>;
+
+function runnerOf(engine: Engine): Runner {
+  return async (batch) => new Map([...(await engine.run(batch))].map(([name, { data }]) => [name, data]));
+}
+
+/** The files that `plec compile` would write, and TensorFlow.js alone. */
+async function loadSaved(artifacts: GraphModelArtifacts): Promise<{ readonly run: Runner; readonly close: () => void }> {
+  const files = new Map(graphModelFiles(artifacts).map(({ name, content }) => [name, Buffer.from(content)]));
+  const manifest = JSON.parse(String(files.get("model.json"))) as tf.io.ModelJSON;
+  const load = () =>
+    tf.io.getModelArtifactsForJSON(manifest, async (groups) => [
+      groups.flatMap((group) => group.weights),
+      new Uint8Array(Buffer.concat(groups.flatMap((group) => group.paths.map((path) => files.get(path) as Buffer)))).buffer,
+    ]);
+  const model = await loadGraphModel({ load });
+  const types = { f32: "float32", i32: "int32", bool: "bool" } as const;
+  return {
+    run: async (batch) => {
+      const feeds = Object.fromEntries(
+        [...batch].map(([name, { dtype, shape, data }]) => [name, tf.tensor(data, [...shape], types[dtype])]),
+      );
+      const results = model.predict(feeds) as tf.NamedTensorMap;
+      const values = await Promise.all(Object.entries(results).map(async ([name, tensor]) => [name, await tensor.data()] as const));
+      tf.dispose([feeds, results]);
+      return new Map(values);
+    },
+    close: () => model.dispose(),
+  };
+}
 
 describe.each(specs)("%s", (spec) => {
   const checked = checkFile(`specs/${spec}`);
 
   test("checks without findings", () => expect(checked.diagnostics).toEqual([]));
 
-  test.each(seeds)("ONNX Runtime agrees with the interpreter, seed %i", { timeout: 120_000 }, async (seed) => {
+  test.each(seeds)("every target agrees with the interpreter, seed %i", { timeout: 240_000 }, async (seed) => {
     for (const model of checked.models) {
       const graph = withLogits(model);
       const weights = stirredWeights(graph, seed);
-      const engine = await onnxRuntimeEngine(emitOnnx(simplify(graph), { weights, metadata: {}, producerVersion: "test" }), { threads: 1 });
+      const options = { weights, metadata: {}, producerVersion: "test" };
+      const lowered = prune(simplify(graph));
+      const onnx = await onnxRuntimeEngine(emitOnnx(lowered, options), { threads: 1 });
+      const artifacts = emitGraphModel(lowered, options);
+      const tfjs = await tfjsEngine(artifacts, { backend: "wasm" });
+      const saved = await loadSaved(artifacts);
+      const runners: Readonly<Record<Target, Runner>> = {
+        "ONNX Runtime": runnerOf(onnx),
+        "tfjs wasm": runnerOf(tfjs),
+        GraphModel: saved.run,
+      };
       for (const batch of batches) {
         const full = generateBatch(describeModel(model), batch, seed);
         for (const [inputs, given] of [
@@ -110,37 +160,41 @@ describe.each(specs)("%s", (spec) => {
             inputs: toArrays(new Map([...given].filter(([name]) => !optional.has(name)))),
             params: paramArrays(graph, weights),
           });
-          const found = await engine.run(given);
-          const worst = (names: readonly string[]) => {
-            const rms = rootMeanSquare(names.map((name) => wanted.get(name) as NdArray));
-            return Math.max(...names.map((name) => relativeDifference(found.get(name)?.data ?? [], wanted.get(name) as NdArray, rms)));
-          };
           const names = graph.outputs.map((output) => output.name);
-          const logits = names.filter((name) => name.startsWith("logit of "));
-          const others = names.filter((name) => !name.startsWith("logit of "));
-          rows.push({ spec, inputs, batch, logits: worst(logits), others: worst(others) });
-          expect(worst(logits)).toBeLessThan(tolerance);
-          expect(worst(others)).toBeLessThan(tolerance);
+          for (const target of targets) {
+            const found = await runners[target](given);
+            const worst = (of: readonly string[]) => {
+              const rms = rootMeanSquare(of.map((name) => wanted.get(name) as NdArray));
+              return Math.max(...of.map((name) => relativeDifference(found.get(name) ?? [], wanted.get(name) as NdArray, rms)));
+            };
+            const logits = worst(names.filter((name) => name.startsWith("logit of ")));
+            const others = worst(names.filter((name) => !name.startsWith("logit of ")));
+            rows.push({ spec, inputs, batch, target, logits, others });
+            expect(logits, `logits, ${target}`).toBeLessThan(tolerance);
+            expect(others, `other outputs, ${target}`).toBeLessThan(tolerance);
+          }
         }
       }
-      await engine.close();
+      saved.close();
+      await tfjs.close();
+      await onnx.close();
     }
   });
 });
 
 afterAll(() => {
-  const keys = [...new Set(rows.map(({ spec, inputs, batch }) => `${spec.padEnd(24)} ${inputs.padEnd(8)} ${String(batch).padStart(5)}`))];
-  const worst = (key: string, of: "logits" | "others") =>
-    Math.max(
-      ...rows
-        .filter((row) => key === `${row.spec.padEnd(24)} ${row.inputs.padEnd(8)} ${String(row.batch).padStart(5)}`)
-        .map((row) => row[of]),
-    ).toExponential(1);
-  const table = keys.map((key) => `${key}  ${worst(key, "logits").padStart(8)}  ${worst(key, "others").padStart(8)}`);
+  const keyOf = ({ spec, inputs, batch }: Omit<(typeof rows)[number], "target" | "logits" | "others">) =>
+    `${spec.padEnd(24)} ${inputs.padEnd(8)} ${String(batch).padStart(5)}`;
+  const worst = (key: string, target: Target, of: "logits" | "others") =>
+    Math.max(...rows.filter((row) => keyOf(row) === key && row.target === target).map((row) => row[of])).toExponential(1);
+  const table = [...new Set(rows.map(keyOf))].map(
+    (key) =>
+      `${key}  ${targets.map((target) => `${worst(key, target, "logits")} ${worst(key, target, "others")}`.padStart(17)).join("  ")}`,
+  );
   console.log(
     [
-      "largest relative difference, ONNX Runtime CPU against the float64 interpreter, over three seeds",
-      `${"spec".padEnd(24)} inputs   batch    logits    others`,
+      "largest relative difference from the float64 interpreter over three seeds: logits, then other outputs",
+      `${"spec".padEnd(24)} inputs   batch  ${targets.map((target) => target.padStart(17)).join("  ")}`,
       ...table,
     ].join("\n"),
   );
