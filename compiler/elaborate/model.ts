@@ -1,7 +1,7 @@
 import type { Model, Output, Penalty } from "../../dsl/ast.ts";
 import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { collectDeclarations, type Declarations, settingOf } from "../check/declarations.ts";
-import { checkLoss, lossOperands } from "../check/losses.ts";
+import { checkLoss, type FittingLosses, lossOperands } from "../check/losses.ts";
 import { checkUnused } from "../check/unused.ts";
 import { type Dim, dimsEqual, symbolDim } from "../ir/dim.ts";
 import type { DType, Graph, GraphInput, GraphOutput, GraphParam } from "../ir/graph.ts";
@@ -80,7 +80,8 @@ class Elaboration {
       const result = this.#flows.run(name);
       if (result !== null) results.set(name, result);
     }
-    for (const settings of this.#settings.values()) checkLoss(settings, this.#session.diagnostics, this.#scope.contextFor());
+    const fitting: FittingLosses = new Set();
+    for (const settings of this.#settings.values()) checkLoss(settings, fitting, this.#session.diagnostics, this.#scope.contextFor());
     const predictions = this.#predictions(results);
     for (const output of this.#declarations.outputs) this.#evaluateOutput(output, results);
     for (const penalty of this.#declarations.penalties) this.#evaluatePenalty(penalty, results);
@@ -176,7 +177,8 @@ class Elaboration {
       const name = output.name.text;
       const inner = { ...context, labels: labelCalls(output.value) };
       const value = claim(output.type, evaluate(output.value, inner), name, output.value.span, scope, inner);
-      if (value.kind === "poison") continue;
+      // `none` is how an output leaves out a task.
+      if (value.kind === "poison" || value.kind === "none") continue;
       if (value.kind !== "tensor") {
         report(inner, "type/mismatch", output.value.span, {
           what: `output \`${name}\``,
