@@ -28,12 +28,13 @@ describe("PLE-Cluster-adaTT", () => {
     ["(hidden|cluster)", 361_600],
     ["flow/\\w+/Tower", 76_909],
     ["flow/\\w+/transfers", 1_344],
+    ["evidence", 3_168],
     ["sae", 1_329_984],
   ])("%s has %i weights", (path, count) => expect(countWeights(model, new RegExp(`^${path}/`))).toBe(count));
 
-  test("has 1,663,303 weights without the autoencoder, and none beside the modules counted above", () => {
-    expect(countWeights(model, /^(?!sae\/)/)).toBe(1_663_303);
-    expect(countWeights(model)).toBe(1_663_303 + 1_329_984);
+  test("has 1,666,471 weights without the autoencoder, and none beside the modules counted above", () => {
+    expect(countWeights(model, /^(?!sae\/)/)).toBe(1_666_471);
+    expect(countWeights(model)).toBe(1_666_471 + 1_329_984);
   });
 
   test("runs sources before targets, in order of declaration otherwise", () => {
@@ -61,7 +62,9 @@ describe("PLE-Cluster-adaTT", () => {
 
   test("asks for gates, representations and latents beside the predictions", () => {
     const shapes = new Map(model.graph.outputs.map(({ name, value }) => [name, value.type.shape.slice(1)]));
-    expect(shapes.size).toBe(16 * 3 + 1);
+    expect(shapes.size).toBe(16 * 3 + 15 + 1);
+    expect(shapes.get("uncertainty/nba")).toEqual([2]);
+    expect(shapes.get("uncertainty/brand_prediction")).toBeUndefined();
     expect(shapes.get("gates/ctr")).toEqual([8]);
     expect(shapes.get("representation/ctr")).toEqual([32]);
     expect(shapes.get("sae_latents")).toEqual([2304]);
