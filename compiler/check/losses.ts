@@ -37,7 +37,7 @@ export function checkLoss(settings: TaskSettings, fitting: FittingLosses, diagno
 function buildLoss(settings: TaskSettings, loss: LossSetting, fn: DefinitionFunction, diagnostics: Diagnostic[], model: Context): void {
   const { kind, width, task } = settings;
   const { definition } = fn;
-  const context: Context = { ...model, session: new Session(diagnostics), place: Place.root };
+  const context: Context = { ...model, session: new Session(diagnostics, model.session.budget), place: Place.root };
   const fits = definition.fits.map((name) => name.text);
   if (fits.length > 0 && !fits.includes(kind)) {
     report(

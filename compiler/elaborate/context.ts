@@ -13,7 +13,7 @@ import { type PoisonValue, poison, type RecordValue, type StaticValue } from "./
 /** Bounds on what one elaboration may build, so that no input hangs it. */
 export const limits = {
   nodes: 1_000_000,
-  steps: 2_000_000,
+  steps: 1_500_000,
   listItems: 1_000_000,
   callDepth: 100,
   nesting: 400,
@@ -93,8 +93,9 @@ export class Session {
     const { budget } = this;
     if (budget.exhausted) return false;
     budget.left -= steps;
-    if (budget.left < 0) return this.#exhaust(span, "more than two million steps of evaluation", limits.steps);
-    if (this.builder.nodeCount > limits.nodes) return this.#exhaust(span, `a graph of ${this.builder.nodeCount} operations`, limits.nodes);
+    if (budget.left < 0) return this.#exhaust(span, "the evaluation of this file", `${limits.steps} steps`);
+    if (this.builder.nodeCount > limits.nodes)
+      return this.#exhaust(span, `a graph of ${this.builder.nodeCount} operations`, `${limits.nodes}`);
     return true;
   }
 
@@ -102,14 +103,14 @@ export class Session {
   enter(span: Span): boolean {
     this.#depth += 1;
     if (this.#depth <= limits.nesting) return true;
-    return this.#exhaust(span, "a chain of values that wait for one another", limits.nesting);
+    return this.#exhaust(span, "a chain of values that wait for one another", `${limits.nesting} links`);
   }
 
   leave(): void {
     this.#depth -= 1;
   }
 
-  #exhaust(span: Span, what: string, limit: number): false {
+  #exhaust(span: Span, what: string, limit: string): false {
     if (!this.budget.exhausted) this.report(finding("call/limit", span, { what, limit }));
     this.budget.exhausted = true;
     return false;

@@ -2,7 +2,7 @@ import type { Argument, Call, Comprehension, Conditional, Expr, Member, Pipe, Re
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { applyFunction, type GivenArgument } from "./call.ts";
-import { type Context, limits, report } from "./context.ts";
+import { type Context, report } from "./context.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { LocalScope, lookupName } from "./scope.ts";
 import { evaluateSubscript, fieldOf, listNames, takeSlice } from "./subscript.ts";
@@ -22,7 +22,7 @@ import {
 /** The value of an expression. Findings are reported into the session, and their value is poison. */
 export function evaluate(expr: Expr, context: Context): StaticValue {
   const { session } = context;
-  const value = session.spend(expr.span) && session.enter(expr.span) ? evaluateInside(expr, context) : poison;
+  const value = session.enter(expr.span) && session.spend(expr.span) ? evaluateInside(expr, context) : poison;
   session.leave();
   return value;
 }

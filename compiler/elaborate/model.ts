@@ -8,7 +8,7 @@ import type { DType, Graph, GraphInput, GraphOutput, GraphParam } from "../ir/gr
 import type { CheckedModel, ModelBank, ModelGroup, ModelTask, ModelTransfer } from "../model.ts";
 import { prune } from "../passes/prune.ts";
 import { claim, declarePenalty } from "./body.ts";
-import { type Context, report, Session } from "./context.ts";
+import { type Budget, type Context, report, Session } from "./context.ts";
 import { toNumber } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import type { FileScope } from "./file-scope.ts";
@@ -32,12 +32,18 @@ import {
 } from "./value.ts";
 
 /** Checks a model and builds its graph; null when there are errors. */
-export function elaborateModel(model: Model, scope: FileScope, hash: string, diagnostics: Diagnostic[]): CheckedModel | null {
+export function elaborateModel(
+  model: Model,
+  scope: FileScope,
+  hash: string,
+  budget: Budget,
+  diagnostics: Diagnostic[],
+): CheckedModel | null {
   const own: Diagnostic[] = [];
   const declarations = collectDeclarations(model, own);
-  const session = new Session(own);
+  const session = new Session(own, budget);
   const elaboration = new Elaboration(declarations, scope, session);
-  const checked = elaboration.run(hash);
+  const checked = elaboration.run(hash, diagnostics);
   diagnostics.push(...own);
   return own.some((diagnostic) => diagnostic.severity === "error") ? null : checked;
 }
@@ -71,7 +77,8 @@ class Elaboration {
     this.#flows = new Flows(declarations, this.#settings, this.#scope);
   }
 
-  run(hash: string): CheckedModel | null {
+  /** `outside` are findings about the file: with errors there, values may be missing that nothing here has reported. */
+  run(hash: string, outside: readonly Diagnostic[]): CheckedModel | null {
     const { model } = this.#declarations;
     this.#scope.evaluateAll();
     this.#checkRoutes();
@@ -86,7 +93,7 @@ class Elaboration {
     for (const output of this.#declarations.outputs) this.#evaluateOutput(output, results);
     for (const penalty of this.#declarations.penalties) this.#evaluatePenalty(penalty, results);
     const train = this.#train();
-    if (this.#session.diagnostics.some((diagnostic) => diagnostic.severity === "error")) return null;
+    if ([...outside, ...this.#session.diagnostics].some((diagnostic) => diagnostic.severity === "error")) return null;
     const full = this.#graph(model.name.text, predictions);
     const penalties = this.#session.penalties;
     const trained = prune({

@@ -170,7 +170,8 @@ export const shapes: readonly Builtin[] = [
       return report(call.context, "type/mismatch", spanOf(call, 1), { what: "`counts`", expected, found });
     }
     const total = counts.reduce((sum, count) => sum + count, 0);
-    if (total > limits.listItems) return report(call.context, "call/limit", spanOf(call, 1), { what: `${total} elements`, limit: limits.listItems });
+    if (total > limits.listItems)
+      return report(call.context, "call/limit", spanOf(call, 1), { what: `${total} elements`, limit: limits.listItems });
     const index = makeConstant(
       call.context,
       counts.flatMap((count, i) => new Array<number>(count).fill(i)),
