@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Value } from "../../compiler/ir/graph.ts";
-import { checkSpec, countWeights, editSpec, modelOf, specText } from "./checked-specs.ts";
+import { checkSpec, countWeights, editSpec, logitOf, modelOf, specText, trainedBy } from "./checked-specs.ts";
 
 const file = "ple_cluster_adatt.ple";
 const model = modelOf(checkSpec(file));
@@ -93,31 +92,11 @@ describe("where gradients stop", () => {
 
   test("a transfer trains its source, unless it is detached", () => {
     const detached = modelOf(editSpec(file, ['type: "sequential", strength: 0.5', 'type: "sequential", detach: true']));
-    const reachesSource = ({ tasks }: typeof model) => [...trainedBy(logitOf(tasks, "cvr"))].some((name) => name.startsWith("flow/ctr/"));
+    const reachesSource = (of: typeof model) => [...trainedBy(logitOf(of, "cvr"))].some((name) => name.startsWith("flow/ctr/"));
     expect(reachesSource(model)).toBe(true);
     expect(reachesSource(detached)).toBe(false);
   });
 });
-
-/** Weights that the gradient of a value reaches. */
-function trainedBy(value: Value): ReadonlySet<string> {
-  const seen = new Set<Value>();
-  const names = new Set<string>();
-  const pending = [value];
-  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-    if (seen.has(at) || at.node.op === "stop_gradient") continue;
-    seen.add(at);
-    if (at.node.op === "param") names.add(at.node.attributes.name);
-    pending.push(...at.node.inputs, ...(at.node.op === "scan" ? at.node.attributes.body.captures : []));
-  }
-  return names;
-}
-
-function logitOf(tasks: typeof model.tasks, name: string): Value {
-  const logit = tasks.find((task) => task.name === name)?.logit;
-  if (logit === undefined || logit === null) throw new Error(`no logit of ${name}`);
-  return logit;
-}
 
 describe("its variants", () => {
   test("seven experts", () => {
