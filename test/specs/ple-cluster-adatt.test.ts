@@ -110,6 +110,27 @@ describe("its variants", () => {
     expect(countWeights(variant, /^hidden\/engagement\/encoding\/mlp\/0\/y\/W/)).toBe(544 * 128);
   });
 
+  test("projections for new and anonymous customers, one set of weights for all tasks", () => {
+    const inputs = `  input segment: id[B] of 3
+  input coldstart: f32[B, 40]?
+  input anonymous: f32[B, 15]?
+
+  let normalized:`;
+    const variant = editSpec(
+      file,
+      ["  let normalized:", inputs],
+      [
+        "  routes hmm {",
+        "  let known per task: f32[B, 576] = AuxiliaryProjection(cgc, segment, coldstart, anonymous) per model\n\n  routes hmm {",
+      ],
+      ["concat([cgc, hmm])", "concat([known, hmm])"],
+      ["Residual, Tower", "AuxiliaryProjection, Residual, Tower"],
+    );
+    expect(variant.diagnostics).toEqual([]);
+    expect(countWeights(modelOf(variant), /^known/)).toBe(39_665);
+    expect(countWeights(modelOf(variant), /^(?!sae\/)/)).toBe(1_666_471 + 39_665);
+  });
+
   test("an untied autoencoder", () => {
     const variant = modelOf(editSpec(file, ['decoder: "tied"', 'decoder: "untied"']));
     expect(countWeights(variant, /^sae\//)).toBe(2_657_088);
