@@ -177,7 +177,7 @@ export function report<C extends Code>(
  * The library is checked for every width, so what goes wrong inside of it is the fault of the call that entered it: the finding stands at that call,
  * where it can be repaired.
  */
-function faultOf(span: Span, frame: Frame | null): { readonly span: Span; readonly frame: Frame | null } {
+export function faultOf(span: Span, frame: Frame | null): { readonly span: Span; readonly frame: Frame | null } {
   let at = span;
   let outer = frame;
   while (isLibrary(at) && outer !== null) {
