@@ -15,7 +15,10 @@ function commandsOf(page: string): readonly string[] {
 }
 
 test.each(commandsOf("README.md"))("%s", { timeout: 60_000 }, (line) => {
-  const args = line.replace(/\s+#.*$/, "").split(/\s+/).slice(2);
+  const args = line
+    .replace(/\s+#.*$/, "")
+    .split(/\s+/)
+    .slice(2);
   const { status, stderr } = spawnSync(process.execPath, [resolve("bin/plec.js"), ...args], { cwd: folder, encoding: "utf8" });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
 });
