@@ -142,7 +142,7 @@ describe("its variants", () => {
   });
 
   test("heads of the tasks' own", () => {
-    const late = /let hidden per task: f32\[B, 32\] = .*\n/;
+    const late = /let hidden per task: f32\[B, 32\] = [\s\S]*? per group\n/;
     const variant = modelOf(
       editSpec(
         file,
@@ -162,7 +162,7 @@ describe("its variants", () => {
       editSpec(
         file,
         [
-          /let hidden per task: f32\[B, 32\] = .*\n/,
+          /let hidden per task: f32\[B, 32\] = [\s\S]*? per group\n/,
           "let hidden per task = ClusterTaskExpert(concat([cgc, hmm]), routing(cluster_id, cluster_probs))\n",
         ],
         [/ +let cluster per group.*\n/, ""],

@@ -1,4 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { checkSource } from "../../compiler/driver.ts";
+import { emitOnnx } from "../../compiler/emit/onnx.ts";
+import { simplify } from "../../compiler/passes/simplify.ts";
+import { makeTensor } from "../../runtime/engine.ts";
+import { onnxRuntimeEngine } from "../../runtime/engines/onnxruntime.ts";
 import { buildLibrary, tensor } from "./build-library.ts";
 import { at } from "./reference.ts";
 
@@ -45,4 +50,39 @@ test("digamma is the slope of lgamma", () => {
     const [below, , above] = run([x - h, x, x + h]).log.data;
     expect(((above ?? 0) - (below ?? 0)) / (2 * h)).toBeCloseTo(at(run([x]).slope.data, 0), 6);
   }
+});
+
+describe("in float32, on ONNX Runtime", () => {
+  const { models } = checkSource(
+    "test/std/special.ple",
+    `import { lgamma, digamma } from "std/special"
+model M {
+  input x: f32[B]
+  task bare: regression { loss: none }
+  flow per task { return x[:, none] }
+  output log = lgamma(x)
+  output slope = digamma(x)
+}`,
+  );
+
+  test.each([
+    [1, 2, 6e-6, 1.5e-6],
+    [2, 10, 1.5e-5, 1.5e-6],
+    [10, 100, 1.5e-4, 2e-6],
+    [100, 1e4, 0.03, 4e-6],
+    [1e4, 3e5, 0.8, 4e-6],
+  ])("from %f to %f both are within %f and %f", async (low, high, logError, slopeError) => {
+    const graph = models[0]?.graph;
+    if (graph === undefined) throw new Error("the model did not check");
+    const xs = Float32Array.from({ length: 500 }, (_, i) => low * (high / low) ** (i / 500));
+    const engine = await onnxRuntimeEngine(emitOnnx(simplify(graph), { weights: new Map(), metadata: {}, producerVersion: "test" }), {
+      threads: 1,
+    });
+    const found = await engine.run(new Map([["x", makeTensor("f32", [500], xs)]]));
+    await engine.close();
+    const exact = run([...xs]);
+    const worst = (name: "log" | "slope") => Math.max(...exact[name].data.map((v, i) => Math.abs(v - Number(found.get(name)?.data[i]))));
+    expect(worst("log")).toBeLessThan(logError);
+    expect(worst("slope")).toBeLessThan(slopeError);
+  });
 });
