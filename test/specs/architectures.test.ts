@@ -1,4 +1,6 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { checkFile } from "../../compiler/driver.ts";
 import { checkSpec, countWeights, editSpec, logitOf, modelOf, specFiles, trainedBy } from "./checked-specs.ts";
 
 /** Rows of census columns, embeddings of 8 for 5 of them. */
@@ -18,6 +20,14 @@ describe("every spec", () => {
   test.each(specFiles)("%s gives weights to no two places under one name", (name) => {
     const names = modelOf(checkSpec(name)).parameters.map((param) => param.name);
     expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe("every file of the library", () => {
+  const files = readdirSync("specs/std", { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ple"));
+
+  test.each(files)("std/%s has no findings on its own, with symbols for its dims", (name) => {
+    expect(checkFile(`specs/std/${name}`).diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   });
 });
 

@@ -21,8 +21,8 @@ const transport = (iterations: number) =>
     imports,
     inputs: ["C: f32[B, 8, 4, 8]", "a: f32[B, 8]", "b: f32[B, 4, 8]"],
     outputs: {
-      W: `entropic_transport(C, log_softmax(a), log_softmax(b[0]), 0.2, ${iterations})`,
-      P: `entropic_transport(C, log_softmax(a), log_softmax(b[0]), 0.2, ${iterations}).plan`,
+      W: `entropic_transport(C, log_softmax(a), log_softmax(b), 0.2, ${iterations})`,
+      P: `entropic_transport(C, log_softmax(a), log_softmax(b), 0.2, ${iterations}).plan`,
     },
   });
 const clouds = tensor([2, 4, 8], (i) => at(logb.data, i % 32));
@@ -160,12 +160,13 @@ describe("OptimalTransport", () => {
   describe("debiased", () => {
     const debiased = buildLibrary({
       imports: `import { divergence, entropic_transport, squared_distances } from "std/experts/optimal_transport"`,
-      inputs: ["X: f32[B, 3, 2]", "a: f32[B, 3]", "Y: f32[B, 3, 2]", "b: f32[B, 3]"],
-      // every row's cloud of Y is a prototype
+      inputs: ["X: f32[B, 3, 2]", "a: f32[B, 3]", "Y: f32[B, 3, 3, 2]", "b: f32[B, 3, 3]"],
+      // each row has all of the prototypes, of which the first row's count
       outputs: {
-        S: "divergence(entropic_transport(squared_distances(X, Y), log_softmax(a), log_softmax(b), 0.2, 200), X, log_softmax(a), Y, log_softmax(b), 0.2, 200)",
+        S: "divergence(entropic_transport(squared_distances(X, Y[0]), log_softmax(a), log_softmax(b), 0.2, 200), X, log_softmax(a), Y[0], log_softmax(b[0]), 0.2, 200)",
       },
     });
+    const forEach = ({ shape, data }: typeof C) => tensor([3, ...shape], (i) => at(data, i % data.length));
     const X = noise([3, 3, 2], 21, 0.4);
     const a = noise([3, 3], 22, 0.3);
     const Y = noise([3, 3, 2], 23, 0.4);
@@ -186,11 +187,11 @@ describe("OptimalTransport", () => {
           return primal(p, u, q, v) - 0.5 * primal(p, u, p, u) - 0.5 * primal(q, v, q, v);
         }),
       );
-      expect(distance(debiased.run({ X, a, Y, b }).S.data, expected)).toBeLessThan(1e-6);
+      expect(distance(debiased.run({ X, a, Y: forEach(Y), b: forEach(b) }).S.data, expected)).toBeLessThan(1e-6);
     });
 
     test("is 0 between equal clouds and above 0 otherwise", () => {
-      const S = rows(debiased.run({ X, a, Y: X, b: a }).S);
+      const S = rows(debiased.run({ X, a, Y: forEach(X), b: forEach(a) }).S);
       for (const [i, row] of S.entries()) for (const [k, v] of row.entries()) expect(i === k ? Math.abs(v) < 1e-7 : v > 1e-3).toBe(true);
     });
 
