@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import * as core from "@tensorflow/tfjs-core";
+import core from "@tensorflow/tfjs-core";
 
 const version = process.argv[2] ?? "4.22.0";
 const fixture = fileURLToPath(new URL("../test/fixtures/tfjs-node-gpu-kernels.json", import.meta.url));
