@@ -48,7 +48,7 @@ const definitions: Readonly<Record<TfjsBackend, BackendDefinition>> = {
 /**
  * The backend that is named, or the fastest that there is.
  *
- * @throws EngineMissing, which says how to install what is missing
+ * @throws EngineMissing, which says how to install what is missing, or that it does not start
  */
 export async function prepareBackend(tf: Core, wanted: TfjsBackend | undefined): Promise<ReadyBackend> {
   if (wanted !== undefined) return startBackend(tf, wanted);
@@ -71,9 +71,18 @@ async function startBackend(tf: Core, name: TfjsBackend): Promise<ReadyBackend> 
     if (!(await tf.setBackend(registered))) throw new Error("it does not start on this machine");
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new EngineMissing(`cannot use the TensorFlow.js backend ${name} (${reason})\nInstall it with \`npm install ${packages}\`.`);
+    const advice = isNotFound(error)
+      ? `Install it with \`npm install ${packages}\`.`
+      : "It is installed. Another one may start: name it with `--backend`, or name none.";
+    throw new EngineMissing(`cannot use the TensorFlow.js backend ${name} (${reason})\n${advice}`);
   }
   return { name, registered, lost: lossOf(tf.backend()) };
+}
+
+/** Whether an import failed because the package, or its native part, is not there. */
+function isNotFound(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  return code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
 }
 
 /** Rejects once the device of a WebGPU backend is lost; other backends have none to lose. */

@@ -115,7 +115,7 @@ test("without a backend named, the fastest that starts is taken", async () => {
   await engine.close();
 });
 
-test("a backend that does not start is an error that says what to install", async () => {
+test("a backend that does not start is an error that says so", async () => {
   // Registered already, so that nothing is loaded, even where the package is installed.
   tf.registerBackend("tensorflow", () => {
     throw new Error("no CUDA library");
@@ -123,10 +123,19 @@ test("a backend that does not start is an error that says what to install", asyn
   try {
     const failed = tfjsEngine(emitGraphModel(recurrent(2), options), { backend: "node-gpu" });
     await expect(failed).rejects.toThrow(EngineMissing);
-    await expect(failed).rejects.toThrow("Install it with `npm install @tensorflow/tfjs-node-gpu@4.22.0`");
+    await expect(failed).rejects.toThrow(
+      "cannot use the TensorFlow.js backend node-gpu (it does not start on this machine)\nIt is installed.",
+    );
   } finally {
     tf.removeBackend("tensorflow");
   }
+});
+
+test("a backend that is not installed is an error that says how to install it", async () => {
+  // The package needs CUDA and is no dependency, so that `npm ci` never installs it.
+  const failed = tfjsEngine(emitGraphModel(recurrent(2), options), { backend: "node-gpu" });
+  await expect(failed).rejects.toThrow(EngineMissing);
+  await expect(failed).rejects.toThrow("Install it with `npm install @tensorflow/tfjs-node-gpu@4.22.0`");
 });
 
 test("a lost device is an error, not a hang", async () => {
