@@ -99,12 +99,13 @@ function wrap(words: readonly string[], width: number): string[] {
 function families(names: readonly string[]): string[] {
   const parts = names.map((name) => name.split("/"));
   const patterns = parts.map((steps) => {
-    for (const [at] of steps.entries()) {
-      const pattern = steps.map((step, i) => (i === at ? "*" : step));
-      const alike = parts.filter((other) => other.length === steps.length && other.every((step, i) => i === at || step === steps[i]));
-      if (steps.length > 1 && alike.length > 2) return `${pattern.join("/")} (${alike.length})`;
+    // The step whose replacement by * stands for the most names.
+    let best = { pattern: steps.join("/"), size: 2 };
+    for (const at of steps.length > 1 ? steps.keys() : []) {
+      const size = parts.filter((other) => other.length === steps.length && other.every((step, i) => i === at || step === steps[i])).length;
+      if (size > best.size) best = { pattern: `${steps.map((step, i) => (i === at ? "*" : step)).join("/")} (${size})`, size };
     }
-    return steps.join("/");
+    return best.pattern;
   });
   return [...new Set(patterns)];
 }

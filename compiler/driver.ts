@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { resolveNames } from "./check/resolve-names.ts";
 import { builtinScope, builtins } from "./elaborate/builtins/table.ts";
-import { keyOf } from "./elaborate/context.ts";
+import { keyOf, newBudget } from "./elaborate/context.ts";
 import { FileScopes } from "./elaborate/file-scope.ts";
 import { checkDefinition } from "./elaborate/generic.ts";
 import { elaborateModel } from "./elaborate/model.ts";
@@ -35,16 +35,19 @@ function check(path: string, project: Project): CheckedFile {
   const diagnostics = [...project.diagnostics];
   const models: CheckedModel[] = [];
   const { entry } = project;
-  if (entry === null || hasErrors(diagnostics)) return { path, diagnostics: inOrder(diagnostics, project), models };
+  // A name whose import failed is unknown without a further finding; a broken text would bring findings that follow from the break alone.
+  if (entry === null || diagnostics.some(({ code }) => code.startsWith("syntax/")))
+    return { path, diagnostics: inOrder(diagnostics, project), models };
   const preludeNames = project.prelude === null ? [] : topLevelNames(project.prelude.file);
   for (const file of project.files) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
   const scopes = new FileScopes(builtinScope, project.prelude);
   const hash = hashSources(project);
+  const budget = newBudget();
   const { items } = entry.file;
-  for (const item of items) if (item.kind === "Definition") checkDefinition(item, scopes.of(entry), diagnostics);
+  for (const item of items) if (item.kind === "Definition") checkDefinition(item, scopes.of(entry), budget, diagnostics);
   for (const item of items) {
     if (item.kind !== "Model") continue;
-    const model = elaborateModel(item, scopes.of(entry), hash, diagnostics);
+    const model = elaborateModel(item, scopes.of(entry), hash, budget, diagnostics);
     if (model !== null) models.push(model);
   }
   return { path, diagnostics: inOrder(distinct(diagnostics), project), models: hasErrors(diagnostics) ? [] : models };

@@ -19,7 +19,7 @@ import { parse } from "./parser.ts";
 import type { Source } from "./source.ts";
 
 /** Columns of a line, where a break is possible. */
-export const lineWidth = 120;
+export const lineWidth = 140;
 
 export interface Formatted {
   /** null for a file with syntax errors. */

@@ -4,7 +4,7 @@ import { type SyntaxCode, syntaxCatalogue } from "./catalogue.ts";
 import { type Details, type Diagnostic, makeDiagnostic, type Note, type Placeholders } from "./diagnostic.ts";
 import { attachDocs } from "./doc-comments.ts";
 import type { Comment, Lexeme } from "./lexer.ts";
-import { type Container, type ContainerKind, interruptsExpression, readsLikePart } from "./recovery.ts";
+import { type Container, type ContainerKind, interruptsExpression, isEntryLine, readsLikePart } from "./recovery.ts";
 import type { Source, Span } from "./source.ts";
 import { describe, helpFor, helpForPart, partNames, unexpectedPart } from "./syntax-help.ts";
 import * as t from "./tokens.ts";
@@ -324,7 +324,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     if (token.depth < 1 || this.#atPart()) return false;
     // `import { a from "b"` and `id[B of 20`
     if (token.tokenType === t.From || token.tokenType === t.OfToken) return false;
-    if (token.firstOnLine && this.nextIsName() && this.nextIs(t.Equals, 2)) return false;
+    if (isEntryLine(this.input as Lexeme[], token.index)) return false;
     // elsewhere than in a list, a brace more likely opens the body after an unclosed parenthesis
     if (token.tokenType === t.LCurly) return closing === t.RSquare;
     return this.nextIsName() || [t.NumberToken, t.StringToken, t.True, t.False, t.None].includes(token.tokenType);

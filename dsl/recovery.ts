@@ -57,7 +57,17 @@ export function startsPart(kind: ContainerKind, tokens: readonly Lexeme[], i: nu
 export function readsLikePart(kind: ContainerKind, tokens: readonly Lexeme[], i: number): boolean {
   if (startsPart(kind, tokens, i)) return true;
   const { first, second } = three(tokens, i);
+  if (kind === "file" && first.column0 && roles.has(first.tokenType) && isName(second)) return true;
   return first.firstOnLine && partWords[kind].has(first.tokenType) && [t.Equals, t.Colon, t.LCurly, t.LParen].includes(second.tokenType);
+}
+
+/** Whether a line reads like an entry of a bank, which inside of an argument list that was not closed could be a named argument too. */
+export function isEntryLine(tokens: readonly Lexeme[], i: number): boolean {
+  if (!(tokens[i] as Lexeme).firstOnLine || !startsEntry(tokens, i)) return false;
+  for (let at = i + 1; at < tokens.length && !(tokens[at] as Lexeme).firstOnLine; at += 1) {
+    if ((tokens[at] as Lexeme).tokenType === t.Equals) return true;
+  }
+  return false;
 }
 
 /** As `startsPart`, but only where the tokens cannot go on with an expression either. */

@@ -31,6 +31,9 @@ export function describe(token: Lexeme): string {
 
 /** Help where a typical slip is recognised at the token that was not expected. */
 export function helpFor(token: Lexeme, previous: Lexeme, peek: (offset: number) => Lexeme): string | null {
+  // first of all: in `let if = 3` the word does not mean what it means elsewhere
+  if (t.isReservedWord(token.tokenType) && [t.Equals, t.Colon].includes(peek(2).tokenType))
+    return `\`${token.image}\` cannot name anything; choose another name`;
   switch (token.tokenType) {
     case t.Question:
       return "a conditional is written `if c then a else b`";
@@ -51,8 +54,6 @@ export function helpFor(token: Lexeme, previous: Lexeme, peek: (offset: number) 
   }
   if (token.tokenType === t.Equals && previous.tokenType === t.Equals) return "equality is written `==`";
   if (token.tokenType === t.Equals && peek(2).tokenType === t.Equals) return "equality is written `==`";
-  if (t.isReservedWord(token.tokenType) && peek(2).tokenType === t.Equals)
-    return `\`${token.image}\` cannot name anything; choose another name`;
   return null;
 }
 

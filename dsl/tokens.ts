@@ -8,7 +8,7 @@ export const Name = createToken({ name: "Name", pattern: Lexer.NA });
 export const BinaryOperator = createToken({ name: "BinaryOperator", pattern: Lexer.NA });
 
 export const Word = createToken({ name: "Word", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Name] });
-export const NumberToken = createToken({ name: "Number", pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z0-9_])/ });
+export const NumberToken = createToken({ name: "Number", pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z0-9_]|\.(?!\.))/ });
 export const StringToken = createToken({ name: "String", pattern: /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/ });
 
 const symbol = (name: string, text: string, categories: TokenType[] = []): TokenType =>
@@ -119,7 +119,7 @@ export const BlockComment = slip("BlockComment", /\/\*[^*]*(?:\*(?!\/)[^*]*)*(?:
 export const HashComment = slip("HashComment", /#[^\r\n]*/);
 export const UnterminatedString = slip("UnterminatedString", /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*\\?/);
 export const SingleQuoted = slip("SingleQuoted", /'[^'\\\r\n]*(?:\\[^\r\n][^'\\\r\n]*)*'/);
-export const BadNumber = slip("BadNumber", /\d\w*(?:\.\d\w*)?/);
+export const BadNumber = slip("BadNumber", /\d\w*(?:\.(?!\.)\w*)*/);
 export const LeadingDotNumber = slip("LeadingDotNumber", /\.\d+(?:[eE][+-]?\d+)?/);
 export const AmpAmp = slip("AmpAmp", "&&");
 export const BarBar = slip("BarBar", "||");

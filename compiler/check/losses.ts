@@ -2,9 +2,9 @@ import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { applyFunction } from "../elaborate/call.ts";
 import { type Context, report, Session } from "../elaborate/context.ts";
 import { Place } from "../elaborate/place.ts";
-import type { TaskSettings } from "../elaborate/tasks.ts";
+import type { LossSetting, TaskSettings } from "../elaborate/tasks.ts";
 import { makeTensor } from "../elaborate/tensors.ts";
-import { describe, functionName, poison, type StaticValue } from "../elaborate/value.ts";
+import { type DefinitionFunction, describe, functionName, poison, type StaticValue } from "../elaborate/value.ts";
 import { type Dim, dimsEqual, symbolDim } from "../ir/dim.ts";
 import type { DType } from "../ir/graph.ts";
 import type { TaskKind } from "../model.ts";
@@ -19,12 +19,25 @@ export function lossOperands(
   return { logits, labels: kind === "classes" ? { dtype: "i32", shape: [batch] } : { dtype: "f32", shape: logits } };
 }
 
+/** Which losses fitted which kinds of tasks, so that equal ones are checked once. */
+export type FittingLosses = Set<string>;
+
 /** A task's loss fits the task's kind and gives one number for each customer: found by building it apart from the model. */
-export function checkLoss(settings: TaskSettings, diagnostics: Diagnostic[], model: Context): void {
-  const { loss, kind, width, task } = settings;
+export function checkLoss(settings: TaskSettings, fitting: FittingLosses, diagnostics: Diagnostic[], model: Context): void {
+  const { loss, kind, width } = settings;
   if (loss === null || loss.fn.form !== "definition") return;
-  const { definition } = loss.fn;
-  const context: Context = { ...model, session: new Session(diagnostics), place: Place.root };
+  const { source, start, end } = loss.span;
+  const key = `${kind} ${width} ${source.text.slice(start, end)}`;
+  if (fitting.has(key)) return;
+  const before = diagnostics.length;
+  buildLoss(settings, loss, loss.fn, diagnostics, model);
+  if (diagnostics.length === before) fitting.add(key);
+}
+
+function buildLoss(settings: TaskSettings, loss: LossSetting, fn: DefinitionFunction, diagnostics: Diagnostic[], model: Context): void {
+  const { kind, width, task } = settings;
+  const { definition } = fn;
+  const context: Context = { ...model, session: new Session(diagnostics, model.session.budget), place: Place.root };
   const fits = definition.fits.map((name) => name.text);
   if (fits.length > 0 && !fits.includes(kind)) {
     report(

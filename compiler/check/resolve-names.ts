@@ -19,6 +19,8 @@ interface Declared {
 class Names {
   readonly #parent: Names | null;
   readonly #own = new Map<string, Declared>();
+  /** Names that an import asked for in vain: known, and nothing to suggest. */
+  readonly #failed = new Set<string>();
 
   constructor(parent: Names | null) {
     this.#parent = parent;
@@ -26,6 +28,11 @@ class Names {
 
   add(name: string, span: Span | null = null, report = false): void {
     this.#own.set(name, { span, report, used: false });
+  }
+
+  addFailed(name: string): void {
+    this.add(name);
+    this.#failed.add(name);
   }
 
   has(name: string): boolean {
@@ -37,7 +44,8 @@ class Names {
   }
 
   all(): readonly string[] {
-    return [...this.#own.keys(), ...(this.#parent?.all() ?? [])];
+    const own = [...this.#own.keys()].filter((name) => !this.#failed.has(name));
+    return [...own, ...(this.#parent?.all() ?? [])];
   }
 
   unused(): readonly (readonly [string, Declared])[] {
@@ -74,7 +82,7 @@ export function resolveNames(
   }
   // Names whose import failed were reported; they count as declared.
   for (const statement of file.imports)
-    for (const { name, alias } of statement.names) if (!names.has((alias ?? name).text)) names.add((alias ?? name).text);
+    for (const { name, alias } of statement.names) if (!names.has((alias ?? name).text)) names.addFailed((alias ?? name).text);
   const places = new Map<string, Name>();
   for (const item of file.items) {
     const before = places.get(item.name.text);

@@ -16,12 +16,15 @@ export interface Ordering {
   readonly cycles: readonly (readonly Dependency[])[];
 }
 
+/** Cycles beyond this follow from the ones before. */
+const mostCycles = 8;
+
 /** The order of execution. The edges of each cycle found are left aside for the next one, so that no two cycles share an edge. */
 export function orderTasks(tasks: readonly string[], dependencies: readonly Dependency[]): Ordering {
   const cycles: (readonly Dependency[])[] = [];
   for (let left = dependencies; ; ) {
     const order = sortTasks(tasks, left);
-    if (order.length === tasks.length) return { order, cycles };
+    if (order.length === tasks.length || cycles.length === mostCycles) return { order, cycles };
     const placed = new Set(order);
     const cycle = findCycle(
       tasks.filter((task) => !placed.has(task)),

@@ -8,7 +8,7 @@ import { labelCalls } from "./labels.ts";
 import { DimBinding, formatType, matchType } from "./match-type.ts";
 import { LocalScope, type Scope } from "./scope.ts";
 import { listNames } from "./subscript.ts";
-import { type DefinitionFunction, type FunctionValue, type LambdaFunction, poison, type StaticValue } from "./value.ts";
+import { type DefinitionFunction, type FunctionValue, type LambdaFunction, lengthOf, poison, type StaticValue } from "./value.ts";
 
 /** An argument as given: by position when it has no name. */
 export interface GivenArgument {
@@ -47,7 +47,16 @@ export function applyFunction(
       if (missing !== undefined)
         return report(context, "call/missing-argument", calleeSpan, { callee: callee.builtin.name, parameter: missing.name });
       if (slots.some((slot) => slot?.value.kind === "poison")) return poison;
-      return callee.builtin.apply({ context, span, values: slots.map((slot) => slot?.value), spans: slots.map((slot) => slot?.span) });
+      // Whatever a built-in function does takes time by the lengths of its lists.
+      const work = slots.reduce((total, slot) => total + lengthOf(slot?.value), 0);
+      if (!context.session.spend(span, work)) return poison;
+      const value = callee.builtin.apply({
+        context,
+        span,
+        values: slots.map((slot) => slot?.value),
+        spans: slots.map((slot) => slot?.span),
+      });
+      return context.session.spend(span, lengthOf(value)) ? value : poison;
     }
   }
 }
@@ -57,6 +66,7 @@ function reportDepth(context: Context): StaticValue {
   const frames: Frame[] = [];
   for (let at = context.frame; at !== null; at = at.parent) frames.push(at);
   const repeat = frames.findIndex((frame, i) => i > 0 && frame.at === frames[0]?.at);
+  if (repeat < 0 && context.session.generic) return poison; // Deep, and not endless: the model that goes as deep is told.
   const circle = frames.slice(0, repeat < 0 ? 1 : repeat);
   const first = circle.reduce((best, frame) => (frame.span.start < best.span.start ? frame : best));
   const start = circle.indexOf(first);

@@ -12,10 +12,13 @@ import { type PoisonValue, poison, type RecordValue, type StaticValue } from "./
 
 /** Bounds on what one elaboration may build, so that no input hangs it. */
 export const limits = {
-  nodes: 2_000_000,
-  steps: 50_000_000,
+  nodes: 1_000_000,
+  steps: 1_500_000,
   listItems: 1_000_000,
   callDepth: 100,
+  nesting: 400,
+  dimTerms: 64,
+  dimDegree: 16,
   elements: 2 ** 40,
 } as const;
 
@@ -46,6 +49,16 @@ export function keyOf({ code, span, message }: Diagnostic): string {
   return `${code} ${span?.source.name} ${span?.start} ${span?.end} ${oncePerPlace.test(code) ? "" : message}`;
 }
 
+/** The steps that are left for checking one file: what exceeds them is reported once. */
+export interface Budget {
+  left: number;
+  exhausted: boolean;
+}
+
+export function newBudget(): Budget {
+  return { left: limits.steps, exhausted: false };
+}
+
 /** Everything that one elaboration accumulates. */
 export class Session {
   readonly builder = new GraphBuilder();
@@ -56,12 +69,13 @@ export class Session {
   readonly generic: boolean;
   /** Set in a generic check once something depends on what the symbols are. */
   undecided = false;
+  readonly budget: Budget;
   readonly #reported = new Set<string>();
-  #steps = 0;
-  #exhausted = false;
+  #depth = 0;
 
-  constructor(diagnostics: Diagnostic[], generic = false) {
+  constructor(diagnostics: Diagnostic[], budget: Budget, generic = false) {
     this.diagnostics = diagnostics;
+    this.budget = budget;
     this.generic = generic;
   }
 
@@ -76,17 +90,29 @@ export class Session {
 
   /** Counts work; false once a bound is passed, reported once. */
   spend(span: Span, steps = 1): boolean {
-    if (this.#exhausted) return false;
-    this.#steps += steps;
-    const over =
-      this.#steps > limits.steps
-        ? { what: `${this.#steps} steps of evaluation`, limit: limits.steps }
-        : this.builder.nodeCount > limits.nodes
-          ? { what: `${this.builder.nodeCount} operations`, limit: limits.nodes }
-          : null;
-    if (over === null) return true;
-    this.#exhausted = true;
-    this.report(finding("call/limit", span, over));
+    const { budget } = this;
+    if (budget.exhausted) return false;
+    budget.left -= steps;
+    if (budget.left < 0) return this.#exhaust(span, "the evaluation of this file", `${limits.steps} steps`);
+    if (this.builder.nodeCount > limits.nodes)
+      return this.#exhaust(span, `a graph of ${this.builder.nodeCount} operations`, `${limits.nodes}`);
+    return true;
+  }
+
+  /** Enters an expression, to be left again; false when expressions wait for one another in too long a chain. */
+  enter(span: Span): boolean {
+    this.#depth += 1;
+    if (this.#depth <= limits.nesting) return true;
+    return this.#exhaust(span, "a chain of values that wait for one another", `${limits.nesting} links`);
+  }
+
+  leave(): void {
+    this.#depth -= 1;
+  }
+
+  #exhaust(span: Span, what: string, limit: string): false {
+    if (!this.budget.exhausted) this.report(finding("call/limit", span, { what, limit }));
+    this.budget.exhausted = true;
     return false;
   }
 }
@@ -151,7 +177,7 @@ export function report<C extends Code>(
  * The library is checked for every width, so what goes wrong inside of it is the fault of the call that entered it: the finding stands at that call,
  * where it can be repaired.
  */
-function faultOf(span: Span, frame: Frame | null): { readonly span: Span; readonly frame: Frame | null } {
+export function faultOf(span: Span, frame: Frame | null): { readonly span: Span; readonly frame: Frame | null } {
   let at = span;
   let outer = frame;
   while (isLibrary(at) && outer !== null) {

@@ -2,7 +2,7 @@ import type { Argument, Call, Comprehension, Conditional, Expr, Member, Pipe, Re
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { applyFunction, type GivenArgument } from "./call.ts";
-import { type Context, limits, report } from "./context.ts";
+import { type Context, report } from "./context.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { LocalScope, lookupName } from "./scope.ts";
 import { evaluateSubscript, fieldOf, listNames, takeSlice } from "./subscript.ts";
@@ -21,7 +21,13 @@ import {
 
 /** The value of an expression. Findings are reported into the session, and their value is poison. */
 export function evaluate(expr: Expr, context: Context): StaticValue {
-  if (!context.session.spend(expr.span)) return poison;
+  const { session } = context;
+  const value = session.enter(expr.span) && session.spend(expr.span) ? evaluateInside(expr, context) : poison;
+  session.leave();
+  return value;
+}
+
+function evaluateInside(expr: Expr, context: Context): StaticValue {
   switch (expr.kind) {
     case "NumberLiteral":
       return numberValue(expr.value);
@@ -169,7 +175,7 @@ function collect(expr: Comprehension, depth: number, context: Context, items: St
     return false;
   }
   for (const [i, value] of values.entries()) {
-    if (!context.session.spend(clause.span) || items.length > limits.listItems) return false;
+    if (!context.session.spend(clause.span)) return false;
     const scope = new LocalScope(context.scope, [[clause.name.text, value]]);
     if (clause.index !== null) scope.set(clause.index.text, numberValue(i));
     const inner: Context = { ...context, scope, place: context.place.child(String(i)) };

@@ -6,7 +6,7 @@ import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
 import { Place } from "./place.ts";
 import type { Scope } from "./scope.ts";
-import type { StaticValue } from "./value.ts";
+import { poison, type StaticValue } from "./value.ts";
 
 /** The scopes of the files of a project, each made on first use. */
 export class FileScopes {
@@ -36,10 +36,13 @@ export class FileScope implements Scope {
   readonly #known = new Map<string, StaticValue | "busy">();
   readonly #items: ReadonlyMap<string, Const | Definition>;
   readonly #imported: ReadonlyMap<string, ImportedName>;
+  /** Every name that the file's imports ask for. */
+  readonly #asked: ReadonlySet<string>;
 
   constructor(file: LoadedFile, parent: Scope, files: FileScopes) {
     this.#items = new Map(file.file.items.flatMap((item) => (item.kind === "Model" ? [] : [[item.name.text, item] as const])).reverse());
     this.#imported = new Map(file.imported.map((imported) => [imported.local, imported]));
+    this.#asked = new Set(file.file.imports.flatMap((statement) => statement.names.map(({ name, alias }) => (alias ?? name).text)));
     this.parent = parent;
     this.#files = files;
   }
@@ -50,6 +53,7 @@ export class FileScope implements Scope {
     const item = this.#items.get(name);
     if (item === undefined) {
       const imported = this.#imported.get(name);
+      if (imported === undefined && this.#asked.has(name)) return poison; // The import failed, and was reported.
       return imported === undefined ? undefined : this.#files.of(imported.from).lookup(imported.name, context, span);
     }
     if (item.kind === "Definition") return this.#keep(name, { kind: "function", form: "definition", definition: item, scope: this });

@@ -3,7 +3,7 @@ import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { type Dim, symbolDim } from "../ir/dim.ts";
 import { define } from "./builtins/define.ts";
 import { applyFunction, dimVariables, type GivenArgument } from "./call.ts";
-import { type Context, Session } from "./context.ts";
+import { type Budget, type Context, Session } from "./context.ts";
 import { evaluateDimExpr } from "./dims.ts";
 import type { FileScope } from "./file-scope.ts";
 import { Place } from "./place.ts";
@@ -15,11 +15,11 @@ import { booleanValue, type FunctionValue, listValue, numberValue, poison, type 
  * Checks a definition on its own, for every width at once: each dim variable and each `int` without a default is a symbol, so that what passes holds
  * wherever the definition is called. What only numbers could decide (a division, a `require`) is left to the calls.
  */
-export function checkDefinition(definition: Definition, scope: FileScope, diagnostics: Diagnostic[]): void {
+export function checkDefinition(definition: Definition, scope: FileScope, budget: Budget, diagnostics: Diagnostic[]): void {
   const parameters = definition.parameters.map((parameter) => parameter.name.text);
   if (new Set(parameters).size < parameters.length) return; // Reported when names were resolved.
   const found: Diagnostic[] = [];
-  const session = new Session(found, true);
+  const session = new Session(found, budget, true);
   const names = new LocalScope(scope);
   for (const variable of dimVariables(definition)) names.set(variable, numberValue(symbolDim(variable)));
   const context: Context = {

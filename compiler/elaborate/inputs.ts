@@ -155,7 +155,7 @@ function layOut(
   const sum = at - start;
   if (fits && sum !== width) {
     const difference = width - sum;
-    const help = difference > 0 ? `${difference} columns are not named` : `${-difference} columns too many`;
+    const help = `${Math.abs(difference)} ${Math.abs(difference) === 1 ? "column" : "columns"} ${difference > 0 ? "without a name" : "too many"}`;
     const parts = placed.map((slice) => slice.width).join(" + ");
     report(context, "dim/slices-sum", ownerSpan, { name: owner, sum, width }, { help: `${parts} = ${sum}: ${help}` });
     fits = false;

@@ -20,8 +20,32 @@ export function labelCalls(body: Block | Expr): CallLabels {
   return labels;
 }
 
+/** Names that are taken within one `let` or body. */
+class UsedNames {
+  readonly #names: Set<string>;
+  /** The last number that each name was given. */
+  readonly #numbers = new Map<string, number>();
+
+  constructor(names: readonly string[]) {
+    this.#names = new Set(names);
+  }
+
+  /** The name, numbered from 2 on where it is taken. */
+  take(name: string): string {
+    let n = this.#numbers.get(name) ?? 1;
+    let label = n === 1 ? name : `${name}_${n}`;
+    while (this.#names.has(label)) {
+      n += 1;
+      label = `${name}_${n}`;
+    }
+    this.#names.add(label);
+    this.#numbers.set(name, n);
+    return label;
+  }
+}
+
 function labelBlock(block: Block, labels: Map<Call, string>): void {
-  const used = new Set(
+  const used = new UsedNames(
     block.statements.flatMap((s) => (s.kind === "Let" ? s.names.slice(0, 1) : s.kind === "Param" ? [s.name] : [])).map((name) => name.text),
   );
   for (const statement of block.statements) {
@@ -34,7 +58,7 @@ function labelBlock(block: Block, labels: Map<Call, string>): void {
 function labelValue(value: Expr, labels: Map<Call, string>): void {
   const only = onlyCall(value);
   if (only !== null) labels.set(only, "");
-  labelNested(value, labels, new Set());
+  labelNested(value, labels, new UsedNames([]));
 }
 
 function onlyCall(value: Expr): Call | null {
@@ -44,18 +68,14 @@ function onlyCall(value: Expr): Call | null {
   return null;
 }
 
-function labelNested(node: Node, labels: Map<Call, string>, used: Set<string>): void {
+function labelNested(node: Node, labels: Map<Call, string>, used: UsedNames): void {
   if (node.kind === "Lambda" && node.body.kind === "Block") {
     labelBlock(node.body, labels);
     return;
   }
   for (const child of children(node)) labelNested(child, labels, used);
   if (node.kind === "Call" && !labels.has(node)) {
-    const base = calleeName(node.callee);
-    let label = base;
-    for (let n = 2; used.has(label); n++) label = `${base}_${n}`;
-    used.add(label);
-    labels.set(node, label);
+    labels.set(node, used.take(calleeName(node.callee)));
   }
 }
 

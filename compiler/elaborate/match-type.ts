@@ -52,6 +52,8 @@ export interface Subject {
   readonly name: string;
   /** Where the value was given. */
   readonly span: Span;
+  /** For an item of a bank: where the bank was given. */
+  readonly within?: Span;
 }
 
 /**
@@ -208,6 +210,9 @@ function matchDim(
         notes: [
           { message: `\`${before.by}\` is given here, with ${name} = ${formatDim(before.dim)}`, span: before.span },
           ...explainDim(value.value, axis),
+          ...(subject.within === undefined || subject.within === subject.span
+            ? []
+            : [{ message: `both are passed to \`${binding.callee}\` here`, span: subject.within }]),
           { message: `\`${name}\` stands here in the declaration`, span: node.span },
         ],
       },
@@ -280,7 +285,7 @@ function matchList(type: ListType, value: StaticValue, binding: DimBinding, subj
   const matched = items.map((item, i) => {
     const name = names === null ? `${subject.name}[${i}]` : `${subject.name}.${names[i]}`;
     const span = item.kind === "tensor" && isGraphValue(item.value) && item.span.source === subject.span.source ? item.span : subject.span;
-    return matchType(type.element, item, binding, { what: `${subject.what}, at \`${name}\`,`, name, span }, context);
+    return matchType(type.element, item, binding, { what: `${subject.what}, at \`${name}\`,`, name, span, within: subject.span }, context);
   });
   if (matched.some((item) => item.kind === "poison")) return poison;
   if (names === null) return listValue(matched);

@@ -1,14 +1,14 @@
 import type { Model, Output, Penalty } from "../../dsl/ast.ts";
 import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { collectDeclarations, type Declarations, settingOf } from "../check/declarations.ts";
-import { checkLoss, lossOperands } from "../check/losses.ts";
+import { checkLoss, type FittingLosses, lossOperands } from "../check/losses.ts";
 import { checkUnused } from "../check/unused.ts";
 import { type Dim, dimsEqual, symbolDim } from "../ir/dim.ts";
 import type { DType, Graph, GraphInput, GraphOutput, GraphParam } from "../ir/graph.ts";
 import type { CheckedModel, ModelBank, ModelGroup, ModelTask, ModelTransfer } from "../model.ts";
 import { prune } from "../passes/prune.ts";
 import { claim, declarePenalty } from "./body.ts";
-import { type Context, report, Session } from "./context.ts";
+import { type Budget, type Context, report, Session } from "./context.ts";
 import { toNumber } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import type { FileScope } from "./file-scope.ts";
@@ -32,12 +32,18 @@ import {
 } from "./value.ts";
 
 /** Checks a model and builds its graph; null when there are errors. */
-export function elaborateModel(model: Model, scope: FileScope, hash: string, diagnostics: Diagnostic[]): CheckedModel | null {
+export function elaborateModel(
+  model: Model,
+  scope: FileScope,
+  hash: string,
+  budget: Budget,
+  diagnostics: Diagnostic[],
+): CheckedModel | null {
   const own: Diagnostic[] = [];
   const declarations = collectDeclarations(model, own);
-  const session = new Session(own);
+  const session = new Session(own, budget);
   const elaboration = new Elaboration(declarations, scope, session);
-  const checked = elaboration.run(hash);
+  const checked = elaboration.run(hash, diagnostics);
   diagnostics.push(...own);
   return own.some((diagnostic) => diagnostic.severity === "error") ? null : checked;
 }
@@ -71,7 +77,8 @@ class Elaboration {
     this.#flows = new Flows(declarations, this.#settings, this.#scope);
   }
 
-  run(hash: string): CheckedModel | null {
+  /** `outside` are findings about the file: with errors there, values may be missing that nothing here has reported. */
+  run(hash: string, outside: readonly Diagnostic[]): CheckedModel | null {
     const { model } = this.#declarations;
     this.#scope.evaluateAll();
     this.#checkRoutes();
@@ -80,12 +87,13 @@ class Elaboration {
       const result = this.#flows.run(name);
       if (result !== null) results.set(name, result);
     }
-    for (const settings of this.#settings.values()) checkLoss(settings, this.#session.diagnostics, this.#scope.contextFor());
+    const fitting: FittingLosses = new Set();
+    for (const settings of this.#settings.values()) checkLoss(settings, fitting, this.#session.diagnostics, this.#scope.contextFor());
     const predictions = this.#predictions(results);
     for (const output of this.#declarations.outputs) this.#evaluateOutput(output, results);
     for (const penalty of this.#declarations.penalties) this.#evaluatePenalty(penalty, results);
     const train = this.#train();
-    if (this.#session.diagnostics.some((diagnostic) => diagnostic.severity === "error")) return null;
+    if ([...outside, ...this.#session.diagnostics].some((diagnostic) => diagnostic.severity === "error")) return null;
     const full = this.#graph(model.name.text, predictions);
     const penalties = this.#session.penalties;
     const trained = prune({
@@ -176,7 +184,8 @@ class Elaboration {
       const name = output.name.text;
       const inner = { ...context, labels: labelCalls(output.value) };
       const value = claim(output.type, evaluate(output.value, inner), name, output.value.span, scope, inner);
-      if (value.kind === "poison") continue;
+      // `none` is how an output leaves out a task.
+      if (value.kind === "poison" || value.kind === "none") continue;
       if (value.kind !== "tensor") {
         report(inner, "type/mismatch", output.value.span, {
           what: `output \`${name}\``,

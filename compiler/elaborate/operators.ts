@@ -1,7 +1,7 @@
 import type { Binary, BinaryOp, Unary } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { addDims, type Dim, dimsEqual, divideDims, formatDim, multiplyDims, scaleDim, subtractDims } from "../ir/dim.ts";
-import { type Context, report } from "./context.ts";
+import { type Context, limits, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { dtypeOf, makeTensor, shapeOf, toTensor } from "./tensors.ts";
 import {
@@ -9,6 +9,7 @@ import {
   describe,
   formatTensorType,
   itemsOf,
+  lengthOf,
   listValue,
   numberValue,
   poison,
@@ -72,6 +73,7 @@ export function applyBinary(
   context: Context,
 ): StaticValue {
   if (left.kind === "poison" || right.kind === "poison") return poison;
+  if (!context.session.spend(span, lengthOf(left) + lengthOf(right))) return poison;
   if (op === "++") return joinLists(left, right, span, context);
   if (op === "in") return isMember(left, right, span, context);
   if (op === "@") return multiplyMatrices(left, right, span, leftSpan, rightSpan, context);
@@ -106,11 +108,14 @@ function joinLists(left: StaticValue, right: StaticValue, span: Span, context: C
 /** One bank of several; a name that stands in two of them gets the bank's in front. */
 export function joinBanks(banks: readonly RecordValue[]): RecordValue {
   const fields = new Map<string, StaticValue>();
+  const last = new Map<string, number>();
   for (const bank of banks) {
     for (const [name, value] of bank.fields) {
-      let unique = fields.has(name) ? `${bank.title.replace(/^.* /, "")}.${name}` : name;
-      for (let n = 2; fields.has(unique); n++) unique = `${name}_${n}`;
-      fields.set(unique, value);
+      const base = fields.has(name) ? `${bank.title.replace(/^.* /, "")}.${name}` : name;
+      let n = last.get(base) ?? 1;
+      while (fields.has(n === 1 ? base : `${base}_${n}`)) n += 1;
+      last.set(base, n);
+      fields.set(n === 1 ? base : `${base}_${n}`, value);
     }
   }
   return recordValue("a joined bank", fields);
@@ -125,15 +130,15 @@ function isMember(left: StaticValue, right: StaticValue, span: Span, context: Co
 function applyToNumbers(op: BinaryOp, a: Dim, b: Dim, span: Span, context: Context): StaticValue {
   switch (op) {
     case "+":
-      return numberValue(addDims(a, b));
+      return dimValue(addDims(a, b), span, context);
     case "-":
-      return numberValue(subtractDims(a, b));
+      return dimValue(subtractDims(a, b), span, context);
     case "*":
-      return numberValue(multiplyDims(a, b));
+      return dimValue(multiplyDims(a, b), span, context);
     case "/": {
       if (b === 0) return report(context, "type/range", span, { message: `${formatDim(a)} / 0 has no value` });
       const exact = divideDims(a, b);
-      if (exact !== null) return numberValue(exact);
+      if (exact !== null) return dimValue(exact, span, context);
       if (typeof a === "number" && typeof b === "number") return numberValue(a / b);
       return report(context, "dim/not-divisible", span, { dividend: formatDim(a), divisor: formatDim(b) });
     }
@@ -144,8 +149,11 @@ function applyToNumbers(op: BinaryOp, a: Dim, b: Dim, span: Span, context: Conte
       return booleanValue(dimsEqual(a, b) === (op === "=="));
   }
   if (typeof a !== "number" || typeof b !== "number") {
-    if (op === "^" && typeof b === "number" && Number.isInteger(b) && b >= 0 && b <= 8)
-      return numberValue(Array.from({ length: b }, () => a).reduce(multiplyDims, 1));
+    if (op === "^" && typeof b === "number" && Number.isInteger(b) && b >= 0 && b <= 8) {
+      let power: StaticValue = numberValue(1);
+      for (let i = 0; i < b && power.kind === "number"; i++) power = dimValue(multiplyDims(power.value, a), span, context);
+      return power;
+    }
     return report(context, "type/not-static", span, { what: `the operands of \`${op}\``, found: `${formatDim(a)} and ${formatDim(b)}` });
   }
   switch (op) {
@@ -162,6 +170,18 @@ function applyToNumbers(op: BinaryOp, a: Dim, b: Dim, span: Span, context: Conte
     default:
       return reportOperands(op, numberValue(a), numberValue(b), span, context);
   }
+}
+
+/** A dim whose polynomial stays small enough to be computed with and to be read. */
+function dimValue(dim: Dim, span: Span, context: Context): StaticValue {
+  if (typeof dim === "number") return numberValue(dim);
+  if (dim.terms.some((term) => !Number.isSafeInteger(term.coefficient)))
+    return report(context, "dim/not-a-dim", span, { least: 0, found: formatDim(dim) });
+  const degree = Math.max(...dim.terms.map((term) => term.symbols.length));
+  if (degree > limits.dimDegree) return report(context, "call/limit", span, { what: `a dim of degree ${degree}`, limit: limits.dimDegree });
+  if (dim.terms.length > limits.dimTerms)
+    return report(context, "call/limit", span, { what: `a dim of ${dim.terms.length} terms`, limit: limits.dimTerms });
+  return numberValue(dim);
 }
 
 function multiplyMatrices(

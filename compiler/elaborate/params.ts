@@ -4,7 +4,7 @@ import { GraphBuilder } from "../ir/builder.ts";
 import { type Dim, dimsEqual, formatShape } from "../ir/dim.ts";
 import type { Graph, Value } from "../ir/graph.ts";
 import { applyFunction } from "./call.ts";
-import { builderOf, type Context, report } from "./context.ts";
+import { builderOf, type Context, faultOf, report } from "./context.ts";
 import { evaluateDimExpr } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { formatType } from "./match-type.ts";
@@ -33,7 +33,7 @@ export function declareParam(statement: Param, context: Context): StaticValue {
   const initial = initialGraph(statement, shape, context);
   const tags = paramTags(statement, shape, context);
   if (initial === null || tags === null) return poison;
-  const origin = { path: name, span: statement.span };
+  const origin = { path: name, span: faultOf(statement.span, context.frame).span };
   const made = context.session.builder.add("param", [], { name, shape }, origin) as readonly Value[];
   const value = made[0] as Value;
   context.session.params.set(name, { name, value, initial, ...tags, span: statement.span });

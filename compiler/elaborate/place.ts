@@ -45,7 +45,7 @@ export class Place {
   share(unit: "task" | "group" | "model"): Place {
     if (unit === "task") return this;
     if (unit === "group") return new Place(this.#template.replace(unitMark, this.#unit?.group ?? ""), this.#unit, true);
-    return new Place(this.#template.replace(`${unitMark}/`, "").replace(unitMark, ""), this.#unit, true);
+    return new Place(this.#template.replace(`/${unitMark}`, "").replace(`${unitMark}/`, ""), this.#unit, true);
   }
 
   get path(): string {

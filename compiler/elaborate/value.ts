@@ -191,3 +191,9 @@ export function itemsOf(value: StaticValue): readonly StaticValue[] | null {
   if (value.kind === "record") return [...value.fields.values()];
   return null;
 }
+
+/** The number of items of a list or record, 0 for anything else. */
+export function lengthOf(value: StaticValue | undefined): number {
+  if (value?.kind === "list") return value.items.length;
+  return value?.kind === "record" ? value.fields.size : 0;
+}

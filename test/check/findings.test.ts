@@ -35,7 +35,10 @@ describe.each(Object.entries(tables))("%s", (_, cases) => {
 });
 
 test("every code of the catalogue has a case", () => {
-  const covered = new Set([...onDisk, ...Object.values(tables).flatMap((cases) => cases.flatMap(([, , ...findings]) => findings.map((finding) => finding.split(" ")[0])))]);
+  const covered = new Set([
+    ...onDisk,
+    ...Object.values(tables).flatMap((cases) => cases.flatMap(([, , ...findings]) => findings.map((finding) => finding.split(" ")[0]))),
+  ]);
   expect(Object.keys(catalogue).filter((code) => !covered.has(code))).toEqual([]);
 });
 

@@ -52,14 +52,18 @@ test("a file of a folder above, within the project", () => {
 test("a file outside of the project", () => {
   write("elsewhere/head.ple", head);
   write("project/package.json", "{}");
-  expect(findings(write("project/m.ple", modelOf('import { Head } from "../elsewhere/head"', "Head(x)")))).toEqual(["import/outside `../elsewhere/head` leaves the project"]);
+  expect(findings(write("project/m.ple", modelOf('import { Head } from "../elsewhere/head"', "Head(x)")))).toEqual([
+    "import/outside `../elsewhere/head` leaves the project",
+  ]);
 });
 
 test("a link to a file outside of the project", () => {
   const outside = write("elsewhere/head.ple", head);
   write("project/package.json", "{}");
   symlinkSync(outside, join(root, "project/head.ple"));
-  expect(findings(write("project/m.ple", modelOf('import { Head } from "./head"', "Head(x)")))).toEqual(["import/outside `./head` leaves the project"]);
+  expect(findings(write("project/m.ple", modelOf('import { Head } from "./head"', "Head(x)")))).toEqual([
+    "import/outside `./head` leaves the project",
+  ]);
 });
 
 test("a link to a folder outside of the project", () => {
@@ -67,7 +71,9 @@ test("a link to a folder outside of the project", () => {
   write("project/package.json", "{}");
   symlinkSync(join(root, "elsewhere"), join(root, "project/parts"));
   for (const path of ["./parts/head", "./parts"]) {
-    expect(findings(write("project/m.ple", modelOf(`import { Head } from "${path}"`, "Head(x)")))).toEqual([`import/outside \`${path}\` leaves the project`]);
+    expect(findings(write("project/m.ple", modelOf(`import { Head } from "${path}"`, "Head(x)")))).toEqual([
+      `import/outside \`${path}\` leaves the project`,
+    ]);
   }
 });
 
@@ -79,9 +85,9 @@ test("a link within the project", () => {
 
 test("two files that import each other", () => {
   write("project/package.json", "{}");
-  write("project/a.ple", `import { B } from "./b"\nmodule A(x: f32[B, n]) -> f32[B, 1] { return B(x) }`);
-  write("project/b.ple", `import { A } from "./a"\nmodule B(x: f32[B, n]) -> f32[B, 1] { return A(x) }`);
-  const found = findings(write("project/m.ple", modelOf('import { A } from "./a"', "A(x)")));
+  write("project/a.ple", `import { Back } from "./b"\nmodule Front(x: f32[B, n]) -> f32[B, 1] { return Back(x) }`);
+  write("project/b.ple", `import { Front } from "./a"\nmodule Back(x: f32[B, n]) -> f32[B, 1] { return Front(x) }`);
+  const found = findings(write("project/m.ple", modelOf('import { Front } from "./a"', "Front(x)")));
   expect(found).toEqual(["import/cycle import cycle: a.ple → b.ple → a.ple".replaceAll(/(a|b)\.ple/g, "project/$1.ple")]);
 });
 
@@ -94,13 +100,17 @@ test("a file that imports itself", () => {
 test("a file that is not UTF-8", () => {
   write("project/package.json", "{}");
   write("project/head.ple", new Uint8Array([0x6d, 0xff, 0xfe]));
-  expect(findings(write("project/m.ple", modelOf('import { Head } from "./head"', "Head(x)")))).toEqual(["import/unreadable cannot read `project/head.ple`: it is not UTF-8 text"]);
+  expect(findings(write("project/m.ple", modelOf('import { Head } from "./head"', "Head(x)")))).toEqual([
+    "import/unreadable cannot read `project/head.ple`: it is not UTF-8 text",
+  ]);
 });
 
 test("a file that is too large", () => {
   write("project/package.json", "{}");
   write("project/head.ple", " ".repeat(5 * 1024 * 1024));
-  expect(findings(write("project/m.ple", modelOf('import { Head } from "./head"', "Head(x)")))).toEqual(["import/unreadable cannot read `project/head.ple`: it is larger than 4 MB"]);
+  expect(findings(write("project/m.ple", modelOf('import { Head } from "./head"', "Head(x)")))).toEqual([
+    "import/unreadable cannot read `project/head.ple`: it is larger than 4 MB",
+  ]);
 });
 
 test("an entry that does not exist, or is a folder", () => {
@@ -121,7 +131,9 @@ test("the fault of an imported definition stands in its own file, once", () => {
   write("project/package.json", "{}");
   write("project/head.ple", "module Head(x: f32[B, n]) -> f32[B, n] {\n  return concat([x, x])\n}");
   const { diagnostics } = checkFile(write("project/m.ple", modelOf('import { Head } from "./head"', "linear(Head(x) + Head(x * 2), 1)")));
-  expect(diagnostics.map(({ code, span }) => [code, span?.source.name.split("/").at(-1), span?.source.position(span.start).line])).toEqual([["dim/mismatch", "head.ple", 2]]);
+  expect(diagnostics.map(({ code, span }) => [code, span?.source.name.split("/").at(-1), span?.source.position(span.start).line])).toEqual([
+    ["dim/mismatch", "head.ple", 2],
+  ]);
 });
 
 test("the removal of an unused import leaves the others", () => {
@@ -146,5 +158,6 @@ test("the only import that is unused goes with its line", () => {
   const [finding] = checkFile(write("project/m.ple", text)).diagnostics;
   const edit = finding?.fixes[0]?.edits[0];
   expect(finding?.fixes[0]?.safe).toBe(true);
-  if (edit !== undefined) expect(text.slice(0, edit.span.start) + edit.text + text.slice(edit.span.end)).toBe(text.slice(text.indexOf("\n") + 1));
+  if (edit !== undefined)
+    expect(text.slice(0, edit.span.start) + edit.text + text.slice(edit.span.end)).toBe(text.slice(text.indexOf("\n") + 1));
 });

@@ -21,7 +21,11 @@ const pages = ["README.md", "docs/language.md"];
 
 for (const page of pages) {
   const text = readFileSync(page, "utf8");
-  const examples = [...text.matchAll(/^ *```ple *(.*)\n([\s\S]*?)^ *```$/gm)].map((match, i) => ({ name: `example ${i + 1}`, info: match[1] ?? "", source: match[2] ?? "" }));
+  const examples = [...text.matchAll(/^ *```ple *(.*)\n([\s\S]*?)^ *```$/gm)].map((match, i) => ({
+    name: `example ${i + 1}`,
+    info: match[1] ?? "",
+    source: match[2] ?? "",
+  }));
   describe(page, () => {
     test("has examples", () => expect(examples.length).toBeGreaterThan(0));
     test.each(examples)("$name compiles as it says", ({ info, source }) => {

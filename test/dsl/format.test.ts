@@ -95,7 +95,7 @@ describe("layout of one line", () => {
 });
 
 describe("layout of several lines", () => {
-  const long = (name: string): string => `${name}_${"x".repeat(40)}`;
+  const long = (name: string): string => `${name}_${"x".repeat(45)}`;
 
   it("gives each part of a container its line", () => {
     expect(format("model M { experts e { a[2]:f32[B]=A(x) b=B(y) } flow per task { let y = x return y } }")).toBe(

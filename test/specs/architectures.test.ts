@@ -1,13 +1,15 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { checkSpec, countWeights, modelOf, specFiles } from "./checked-specs.ts";
+import { checkFile } from "../../compiler/driver.ts";
+import { checkSpec, countWeights, editSpec, logitOf, modelOf, specFiles, trainedBy } from "./checked-specs.ts";
 
 /** Rows of census columns, embeddings of 8 for 5 of them. */
 const joined = 6 + 5 * 8;
 
 describe("every spec", () => {
   test("is among those tested here", () => {
-    const known = ["adatt_sp", "aitm", "cgc", "deepfm", "esmm", "mmoe", "ple", "ple_cluster_adatt", "shared_bottom"];
-    expect(specFiles.map((name) => name.replace(".ple", "")).sort()).toEqual(known);
+    const known = "adatt_sp aitm cgc dcn_v2 deepfm esmm mmoe pepnet ple ple_cluster_adatt shared_bottom stem";
+    expect(specFiles.map((name) => name.replace(".ple", "")).sort()).toEqual(known.split(" "));
   });
 
   test.each(specFiles)("%s has no findings", (name) => {
@@ -18,6 +20,14 @@ describe("every spec", () => {
   test.each(specFiles)("%s gives weights to no two places under one name", (name) => {
     const names = modelOf(checkSpec(name)).parameters.map((param) => param.name);
     expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe("every file of the library", () => {
+  const files = readdirSync("specs/std", { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ple"));
+
+  test.each(files)("std/%s has no findings on its own, with symbols for its dims", (name) => {
+    expect(checkFile(`specs/std/${name}`).diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   });
 });
 
@@ -81,6 +91,53 @@ describe("what each architecture shares", () => {
     expect(model.order).toEqual(["click", "cart", "buy"]);
     expect(countWeights(model, /^flow\/click\/hidden/)).toBe(0);
     expect(countWeights(model, /^flow\/buy\/hidden/)).toBe(dense(32, 32) + 3 * 32 * 32);
+    expect(model.penalties.map(({ name }) => name)).toEqual(["calibrator/calibrator"]);
+  });
+
+  const [ids, fields] = [10_000 + 5_000 + 200 + 5, 4];
+
+  test("STEM: a shared embedding and one for each task", () => {
+    const model = modelOf(checkSpec("stem.ple"));
+    expect(countWeights(model, /^common\//)).toBe(ids * 16);
+    expect(countWeights(model, /^private\//)).toBe(3 * ids * 16);
+    expect(countWeights(model, /^mixed\/buy\//)).toBe(fields * 16 * (3 * 2 + 2) + (3 * 2 + 2));
+  });
+
+  test("STEM: a task trains its own embedding and the shared one, and reads all", () => {
+    const model = modelOf(checkSpec("stem.ple"));
+    for (const task of ["click", "cart", "buy"]) {
+      const trained = [...trainedBy(logitOf(model, task))];
+      const places = new Set(
+        trained.map((name) =>
+          name
+            .split("/")
+            .slice(0, name.startsWith("common") || name.startsWith("shared") ? 1 : 2)
+            .join("/"),
+        ),
+      );
+      expect([...places].sort()).toEqual(["common", `flow/${task}`, `mixed/${task}`, `own/${task}`, `private/${task}`, "shared"]);
+    }
+    // without the stop every loss would train every embedding
+    const open = modelOf(editSpec("stem.ple", ["else stop_gradient(e)", "else e"]));
+    expect([...trainedBy(logitOf(open, "click"))].some((name) => name.startsWith("private/buy"))).toBe(true);
+  });
+
+  test("PEPNet: one gate for the embeddings, and for each task one on every hidden layer", () => {
+    const model = modelOf(checkSpec("pepnet.ple"));
+    const [x, market, who] = [5 * 16, 8 + 6, 3 * 16];
+    const gate = (seen: number, width: number) => dense(seen, width) + dense(width, width);
+    expect(countWeights(model, /^personal\//)).toBe(gate(market + x, x));
+    const tower = dense(x, 64) + gate(who + x, 64) + dense(64, 32) + gate(who + x, 32) + dense(32, 1);
+    expect(countWeights(model, /^flow\/like\//)).toBe(tower);
+  });
+
+  test("DCN-v2: a mixture of four matrices of rank 16 in each of three layers, and the forms it replaces", () => {
+    const x = fields * 16 + 8;
+    const crosses = (...edits: readonly (readonly [string, string])[]) =>
+      countWeights(modelOf(editSpec("dcn_v2.ple", ...edits)), /^shared\/dcn\/crossed\//);
+    expect(crosses()).toBe(3 * (4 * (2 * x * 16 + 16 * 16) + 4 * x + x));
+    expect(crosses([", experts: 4", ""])).toBe(3 * (2 * x * 16 + x));
+    expect(crosses([", rank: 16, experts: 4", ""])).toBe(3 * dense(x, x));
   });
 
   test("DeepFM: one embedding of 16 for each of 4 categorical and 4 numeric fields", () => {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CheckedFile, checkFile, checkSource } from "../../compiler/driver.ts";
+import type { Value } from "../../compiler/ir/graph.ts";
 import { sizeOf } from "../../compiler/ir/ndarray.ts";
 import type { CheckedModel } from "../../compiler/model.ts";
 
@@ -44,4 +45,24 @@ export function countWeights({ parameters }: CheckedModel, path = /^/): number {
   return parameters
     .filter(({ name }) => path.test(name))
     .reduce((total, { value }) => total + sizeOf(value.type.shape as readonly number[]), 0);
+}
+
+/** Names of the weights that the gradient of a value reaches. */
+export function trainedBy(value: Value): ReadonlySet<string> {
+  const seen = new Set<Value>();
+  const names = new Set<string>();
+  const pending = [value];
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    if (seen.has(at) || at.node.op === "stop_gradient") continue;
+    seen.add(at);
+    if (at.node.op === "param") names.add(at.node.attributes.name);
+    pending.push(...at.node.inputs, ...(at.node.op === "scan" ? at.node.attributes.body.captures : []));
+  }
+  return names;
+}
+
+export function logitOf({ tasks }: CheckedModel, name: string): Value {
+  const logit = tasks.find((task) => task.name === name)?.logit;
+  if (logit === undefined || logit === null) throw new Error(`no logit of ${name}`);
+  return logit;
 }

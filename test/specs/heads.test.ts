@@ -37,4 +37,28 @@ describe("SparseAutoencoder", () => {
     const expected = 0.1 * (sum(error) / 4 + (0.02 * sum(latents.flat())) / 4);
     expect(result[sae.penalties[0] ?? ""]?.data[0]).toBeCloseTo(expected, 12);
   });
+
+  test("counts the latents that a row uses, and those that no row uses", () => {
+    const sae = buildLibrary({
+      imports: `import { SparseAutoencoder } from "std/heads"`,
+      inputs: ["h: f32[B, 6]"],
+      outputs: {
+        latents: "SparseAutoencoder(h, expand: 3).latents",
+        active: "SparseAutoencoder(h, expand: 3).active",
+        dead: "anchor * SparseAutoencoder(h, expand: 3).dead",
+      },
+    });
+    // one set of weights for the three instances
+    const one = randomWeights(sae).inOrder(3, "latents/");
+    const shared = ["active", "dead"].reduce((weights, of) => {
+      const names = [...weights.values.keys()].filter((name) => name.startsWith(`${of}/`));
+      return names.reduce((all, name, i) => all.with(name, one[i] ?? noise([1], 1)), weights);
+    }, randomWeights(sae));
+    const { latents, active, dead } = sae.run({ h: noise([2, 6], 1) }, shared);
+    const used = rows(latents).map((row) => row.map((v) => Number(v > 0)));
+    expect([...active.data]).toEqual(used.map(sum));
+    const unused = Array.from({ length: 18 }, (_, j) => used.every((row) => row[j] === 0)).filter(Boolean).length;
+    expect(unused).toBeGreaterThan(0);
+    expect([...dead.data]).toEqual([unused, unused]);
+  });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { buildLibrary, noise, randomWeights, tensor, withRow } from "../std/build-library.ts";
-import { add, at, distance, layerNorm, linear, rows, scale, silu } from "../std/reference.ts";
+import { add, at, distance, layerNorm, linear, rows, scale, sigmoid, silu } from "../std/reference.ts";
 
 describe("HmmProjector", () => {
   const projector = buildLibrary({
@@ -187,5 +187,35 @@ describe("GroupTaskExpert", () => {
     });
     expect(layers).toHaveLength(12);
     expect(distance(forms.run({ x, cluster }, weights)[form]?.data ?? [], expected)).toBeLessThan(1e-12);
+  });
+});
+
+describe("AuxiliaryProjection", () => {
+  const imports = `import { AuxiliaryProjection } from "std/layers"`;
+  const inputs = ["h: f32[B, 4]", "segment: id[B] of 3", "cold: f32[B, 5]", "anonymous: f32[B, 2]"];
+  const library = buildLibrary({ imports, inputs, outputs: { y: "AuxiliaryProjection(h, segment, cold, anonymous)" } });
+  const given = { h: noise([3, 4], 1), segment: tensor([3], (i) => i), cold: noise([3, 5], 2), anonymous: noise([3, 2], 3) };
+
+  test("mixes in a projection for anonymous and new customers, and leaves the others as they are", () => {
+    const weights = randomWeights(library);
+    const [G1, g1, G2, g2, C1, c1, C2, c2, A1, a1, A2, a2] = weights.inOrder(12);
+    const project = (x: readonly number[], ...[W, b, V, c]: readonly [typeof G1, typeof G1, typeof G1, typeof G1]) =>
+      linear(linear(x, W, b).map(silu), V, c);
+    const expected = rows(given.h).map((h, i) => {
+      const [g = 0] = project([...h, ...[0, 1, 2].map((k) => Number(k === i))], G1, g1, G2, g2).map(sigmoid);
+      const fallback =
+        i === 0 ? project(rows(given.anonymous)[0] ?? [], A1, a1, A2, a2) : project(rows(given.cold)[1] ?? [], C1, c1, C2, c2);
+      return i === 2 ? h : add(scale(h, g), scale(fallback, 1 - g));
+    });
+    expect(distance(library.run(given, weights).y.data, expected.flat())).toBeLessThan(1e-12);
+  });
+
+  test("has 39,665 weights for 576 numbers, 40 of new customers and 15 of anonymous ones", () => {
+    const full = buildLibrary({
+      imports,
+      inputs: ["h: f32[B, 576]", "segment: id[B] of 3", "cold: f32[B, 40]", "anonymous: f32[B, 15]"],
+      outputs: { y: "AuxiliaryProjection(h, segment, cold, anonymous)" },
+    });
+    expect(full.count).toBe(39_665);
   });
 });

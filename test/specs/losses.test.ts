@@ -150,9 +150,23 @@ describe("info_nce", () => {
 });
 
 describe("a missing label costs nothing", () => {
-  test.each(["bce", "focal", "churn"] as const)("%s at -1", (name) =>
-    expect([...run({ z: [3, 3], y: [-1, 1] })[name].data.map(Math.sign)]).toEqual([0, 1]),
+  test.each(["bce", "focal", "churn"] as const)("%s at -1 and at NaN", (name) =>
+    expect([...run({ z: [3, 3, -3], y: [-1, 1, Number.NaN] })[name].data.map(Math.sign)]).toEqual([0, 1, 0]),
   );
+
+  test("info_nce where the target is NaN, and nobody's negative", () => {
+    const [zs, ys] = [rows(noise([4, 5], 3)), rows(noise([4, 5], 4))];
+    const missing = ys.map((row, i) => (i === 2 ? row.map(() => Number.NaN) : row));
+    const zeros = ys.map((row, i) => (i === 2 ? row.map(() => 0) : row));
+    const found = [...run({ zs, ys: missing }).nce.data];
+    expect(found).toEqual([...run({ zs, ys: zeros }).nce.data]);
+    expect(found.map(Math.sign)).toEqual([1, 1, 0, 1]);
+  });
+
+  test("regressions of several values where all are unknown", () => {
+    const nothing = [Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN];
+    expect([...run({ zs: [[1, 2, 3, 4, 5]], ys: [nothing] }).mse_wide.data]).toEqual([0]);
+  });
 
   test("nll at -1", () => expect([...run({ zs: [[1, 2, 3, 4, 9]], class: [-1] }).nll.data].map(Math.abs)).toEqual([0]));
 

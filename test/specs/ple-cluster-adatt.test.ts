@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Value } from "../../compiler/ir/graph.ts";
-import { checkSpec, countWeights, editSpec, modelOf, specText } from "./checked-specs.ts";
+import { checkSpec, countWeights, editSpec, logitOf, modelOf, specText, trainedBy } from "./checked-specs.ts";
 
 const file = "ple_cluster_adatt.ple";
 const model = modelOf(checkSpec(file));
@@ -28,12 +27,13 @@ describe("PLE-Cluster-adaTT", () => {
     ["(hidden|cluster)", 361_600],
     ["flow/\\w+/Tower", 76_909],
     ["flow/\\w+/transfers", 1_344],
+    ["evidence", 3_168],
     ["sae", 1_329_984],
   ])("%s has %i weights", (path, count) => expect(countWeights(model, new RegExp(`^${path}/`))).toBe(count));
 
-  test("has 1,663,303 weights without the autoencoder, and none beside the modules counted above", () => {
-    expect(countWeights(model, /^(?!sae\/)/)).toBe(1_663_303);
-    expect(countWeights(model)).toBe(1_663_303 + 1_329_984);
+  test("has 1,666,471 weights without the autoencoder, and none beside the modules counted above", () => {
+    expect(countWeights(model, /^(?!sae\/)/)).toBe(1_666_471);
+    expect(countWeights(model)).toBe(1_666_471 + 1_329_984);
   });
 
   test("runs sources before targets, in order of declaration otherwise", () => {
@@ -61,7 +61,9 @@ describe("PLE-Cluster-adaTT", () => {
 
   test("asks for gates, representations and latents beside the predictions", () => {
     const shapes = new Map(model.graph.outputs.map(({ name, value }) => [name, value.type.shape.slice(1)]));
-    expect(shapes.size).toBe(16 * 3 + 1);
+    expect(shapes.size).toBe(16 * 3 + 15 + 1);
+    expect(shapes.get("uncertainty/nba")).toEqual([2]);
+    expect(shapes.get("uncertainty/brand_prediction")).toBeUndefined();
     expect(shapes.get("gates/ctr")).toEqual([8]);
     expect(shapes.get("representation/ctr")).toEqual([32]);
     expect(shapes.get("sae_latents")).toEqual([2304]);
@@ -90,31 +92,11 @@ describe("where gradients stop", () => {
 
   test("a transfer trains its source, unless it is detached", () => {
     const detached = modelOf(editSpec(file, ['type: "sequential", strength: 0.5', 'type: "sequential", detach: true']));
-    const reachesSource = ({ tasks }: typeof model) => [...trainedBy(logitOf(tasks, "cvr"))].some((name) => name.startsWith("flow/ctr/"));
+    const reachesSource = (of: typeof model) => [...trainedBy(logitOf(of, "cvr"))].some((name) => name.startsWith("flow/ctr/"));
     expect(reachesSource(model)).toBe(true);
     expect(reachesSource(detached)).toBe(false);
   });
 });
-
-/** Weights that the gradient of a value reaches. */
-function trainedBy(value: Value): ReadonlySet<string> {
-  const seen = new Set<Value>();
-  const names = new Set<string>();
-  const pending = [value];
-  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-    if (seen.has(at) || at.node.op === "stop_gradient") continue;
-    seen.add(at);
-    if (at.node.op === "param") names.add(at.node.attributes.name);
-    pending.push(...at.node.inputs, ...(at.node.op === "scan" ? at.node.attributes.body.captures : []));
-  }
-  return names;
-}
-
-function logitOf(tasks: typeof model.tasks, name: string): Value {
-  const logit = tasks.find((task) => task.name === name)?.logit;
-  if (logit === undefined || logit === null) throw new Error(`no logit of ${name}`);
-  return logit;
-}
 
 describe("its variants", () => {
   test("seven experts", () => {
@@ -128,6 +110,27 @@ describe("its variants", () => {
     expect(countWeights(variant, /^hidden\/engagement\/encoding\/mlp\/0\/y\/W/)).toBe(544 * 128);
   });
 
+  test("projections for new and anonymous customers, one set of weights for all tasks", () => {
+    const inputs = `  input segment: id[B] of 3
+  input coldstart: f32[B, 40]?
+  input anonymous: f32[B, 15]?
+
+  let normalized:`;
+    const variant = editSpec(
+      file,
+      ["  let normalized:", inputs],
+      [
+        "  routes hmm {",
+        "  let known per task: f32[B, 576] = AuxiliaryProjection(cgc, segment, coldstart, anonymous) per model\n\n  routes hmm {",
+      ],
+      ["concat([cgc, hmm])", "concat([known, hmm])"],
+      ["Residual, Tower", "AuxiliaryProjection, Residual, Tower"],
+    );
+    expect(variant.diagnostics).toEqual([]);
+    expect(countWeights(modelOf(variant), /^known/)).toBe(39_665);
+    expect(countWeights(modelOf(variant), /^(?!sae\/)/)).toBe(1_666_471 + 39_665);
+  });
+
   test("an untied autoencoder", () => {
     const variant = modelOf(editSpec(file, ['decoder: "tied"', 'decoder: "untied"']));
     expect(countWeights(variant, /^sae\//)).toBe(2_657_088);
@@ -139,7 +142,7 @@ describe("its variants", () => {
   });
 
   test("heads of the tasks' own", () => {
-    const late = /let hidden per task: f32\[B, 32\] = .*\n/;
+    const late = /let hidden per task: f32\[B, 32\] = [\s\S]*? per group\n/;
     const variant = modelOf(
       editSpec(
         file,
@@ -159,7 +162,7 @@ describe("its variants", () => {
       editSpec(
         file,
         [
-          /let hidden per task: f32\[B, 32\] = .*\n/,
+          /let hidden per task: f32\[B, 32\] = [\s\S]*? per group\n/,
           "let hidden per task = ClusterTaskExpert(concat([cgc, hmm]), routing(cluster_id, cluster_probs))\n",
         ],
         [/ +let cluster per group.*\n/, ""],

@@ -89,6 +89,28 @@ describe("ESMM", () => {
   });
 });
 
+describe("STEM", () => {
+  test("a task reads what the others embed, although it does not train it", () => {
+    const model = modelOf(checkSpec("stem.ple"));
+    const run = runner(model);
+    const inputs = makeInputs(model);
+    const table = model.parameters.find(({ name }) => name.startsWith("private/buy"));
+    const shape = table?.value.type.shape as readonly number[];
+    const after = run(inputs, new Map([[table?.name ?? "", noise(shape, 5)]]));
+    const moved = [...run(inputs)].filter(([name, { data }]) => distance(data, after.get(name)?.data ?? []) > 1e-9).map(([name]) => name);
+    expect(moved).toEqual(["click", "cart", "buy", "gates/buy"]);
+  });
+});
+
+describe("PEPNet", () => {
+  test("embeddings are scaled by numbers from 0 to 2", () => {
+    const model = modelOf(checkSpec("pepnet.ple"));
+    const scale = runner(model)(makeInputs(model)).get("embedding_scale") ?? tensor([0], () => 0);
+    expect(scale.shape).toEqual([batch, 80]);
+    expect(scale.data.every((v) => v > 0 && v < 2)).toBe(true);
+  });
+});
+
 describe("PLE-Cluster-adaTT with fresh weights", () => {
   // Short sequences and small diagrams, so that a run in float64 takes a moment; nothing else of the spec depends on their length.
   const model = modelOf(

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { checkSource } from "../../compiler/driver.ts";
 import { buildLibrary, noise, randomWeights, tensor } from "./build-library.ts";
 import { add, at, distance, layerNorm, linear, type Row, rows, silu, sum } from "./reference.ts";
 
@@ -110,6 +111,33 @@ describe("Causal", () => {
     expect(acyclicity).toBeCloseTo(0.1 * (sum(fourth.map((row, i) => at(row, i))) - 4), 12);
     expect(sparsity).toBeCloseTo(1e-3 * sum(A.flat().map(Math.abs)), 12);
     expect(fit).toBeCloseTo((0.1 * sum(rest.flat().map((v) => v * v))) / 12, 12);
+  });
+
+  test("clipping |A| to 1 bounds the penalty far below what float32 holds", () => {
+    const weights = small.initial().with("y/y/A_raw", noise([4, 4], 3, 1e20));
+    const out = small.run({ x: noise([1, 5], 6) }, weights);
+    const [acyclicity = 0] = out[small.penalties[0] ?? ""]?.data ?? [];
+    // at most tr((I + J/4)^4) - 4 = 2^4 - 1 for J the matrix of ones without its diagonal, times the weight
+    expect(acyclicity).toBeGreaterThan(0);
+    expect(acyclicity).toBeLessThan(0.1 * 15);
+  });
+
+  test("its weight may grow with the epoch, in a model that weighs the penalty itself", () => {
+    const { models, diagnostics } = checkSource(
+      "test/std/growing.ple",
+      `import { Causal } from "std/experts"
+import { bce } from "std/losses"
+model M {
+  input x: f32[B, 8]
+  experts shared { causal = Causal(x, nodes: 4, acyclic: 0) }
+  task a: binary { loss: bce }
+  flow a { return linear(shared.causal, 1) }
+  penalty dag = min(0.1 * exp(0.7 * epoch), 10) * shared.causal.cyclic
+}`,
+    );
+    expect(diagnostics).toEqual([]);
+    expect(models[0]?.penalties.map(({ name }) => name.split("/").at(-1))).toEqual(["sparsity", "fit", "dag"]);
+    expect(models[0]?.trainingInputs.map(({ name }) => name)).toEqual(["epoch"]);
   });
 
   test("stays finite for zeros and huge values", () => {

@@ -21,8 +21,8 @@ const transport = (iterations: number) =>
     imports,
     inputs: ["C: f32[B, 8, 4, 8]", "a: f32[B, 8]", "b: f32[B, 4, 8]"],
     outputs: {
-      W: `entropic_transport(C, log_softmax(a), log_softmax(b[0]), 0.2, ${iterations})`,
-      P: `entropic_transport(C, log_softmax(a), log_softmax(b[0]), 0.2, ${iterations}).plan`,
+      W: `entropic_transport(C, log_softmax(a), log_softmax(b), 0.2, ${iterations})`,
+      P: `entropic_transport(C, log_softmax(a), log_softmax(b), 0.2, ${iterations}).plan`,
     },
   });
 const clouds = tensor([2, 4, 8], (i) => at(logb.data, i % 32));
@@ -155,6 +155,53 @@ describe("OptimalTransport", () => {
       return layerNorm(linear([...costs, ...T.flat()], W2, c2), g2, b2);
     });
     expect(distance(small.run({ x }, weights).y.data, expected)).toBeLessThan(1e-8);
+  });
+
+  describe("debiased", () => {
+    const debiased = buildLibrary({
+      imports: `import { divergence, entropic_transport, squared_distances } from "std/experts/optimal_transport"`,
+      inputs: ["X: f32[B, 3, 2]", "a: f32[B, 3]", "Y: f32[B, 3, 3, 2]", "b: f32[B, 3, 3]"],
+      // each row has all of the prototypes, of which the first row's count
+      outputs: {
+        S: "divergence(entropic_transport(squared_distances(X, Y[0]), log_softmax(a), log_softmax(b), 0.2, 200), X, log_softmax(a), Y[0], log_softmax(b[0]), 0.2, 200)",
+      },
+    });
+    const forEach = ({ shape, data }: typeof C) => tensor([3, ...shape], (i) => at(data, i % data.length));
+    const X = noise([3, 3, 2], 21, 0.4);
+    const a = noise([3, 3], 22, 0.3);
+    const Y = noise([3, 3, 2], 23, 0.4);
+    const b = noise([3, 3], 24, 0.3);
+
+    test("is the Sinkhorn divergence of plain loops", () => {
+      const cloud = (of: typeof X, index: number) => rows(of).slice(3 * index, 3 * index + 3);
+      const cost = (p: readonly Row[], q: readonly Row[]) => p.map((u) => q.map((v) => sum(u.map((w, c) => (w - at(v, c)) ** 2))));
+      /** <P, C> + eps KL(P | a bᵀ) of a converged plan. */
+      const primal = (p: readonly Row[], u: Row, q: readonly Row[], v: Row) => {
+        const C = cost(p, q);
+        const P = plan(C, u, v, 0.2, 5000);
+        return sum(P.flatMap((row, i) => row.map((mass, j) => mass * (at(C[i] as Row, j) + 0.2 * Math.log(mass / (at(u, i) * at(v, j)))))));
+      };
+      const expected = [0, 1, 2].flatMap((i) =>
+        [0, 1, 2].map((k) => {
+          const [p, u, q, v] = [cloud(X, i), softmax(rows(a)[i] as Row), cloud(Y, k), softmax(rows(b)[k] as Row)];
+          return primal(p, u, q, v) - 0.5 * primal(p, u, p, u) - 0.5 * primal(q, v, q, v);
+        }),
+      );
+      expect(distance(debiased.run({ X, a, Y: forEach(Y), b: forEach(b) }).S.data, expected)).toBeLessThan(1e-6);
+    });
+
+    test("is 0 between equal clouds and above 0 otherwise", () => {
+      const S = rows(debiased.run({ X, a, Y: forEach(X), b: forEach(a) }).S);
+      for (const [i, row] of S.entries()) for (const [k, v] of row.entries()) expect(i === k ? Math.abs(v) < 1e-7 : v > 1e-3).toBe(true);
+    });
+
+    test("has as many weights, and other outputs, as an option of the expert", () => {
+      const other = buildLibrary({ imports, inputs: ["x: f32[B, 644]"], outputs: { y: "OptimalTransport(x, debias: true)" } });
+      expect(other.count).toBe(99_560);
+      const x = noise([2, 644], 9);
+      const weights = expert.initial();
+      expect(distance(other.run({ x }, weights).y.data, expert.run({ x }, weights).y.data)).toBeGreaterThan(1e-3);
+    });
   });
 
   test("squared distances by the expansion are the differences squared, never negative", () => {

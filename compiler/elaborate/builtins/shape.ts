@@ -1,5 +1,5 @@
 import { addDims, type Dim, dimsEqual, divideDims, formatDim } from "../../ir/dim.ts";
-import { report } from "../context.ts";
+import { limits, report } from "../context.ts";
 import { toDim, toNumber, toShape } from "../dims.ts";
 import { dtypeOf, makeConstant, makeTensor, shapeOf } from "../tensors.ts";
 import {
@@ -156,6 +156,30 @@ export const shapes: readonly Builtin[] = [
     }
     const depth = toDim(call.values[1] as StaticValue, spanOf(call, 1), call.context);
     return depth === null ? poison : makeTensor(call.context, "one_hot", [{ ...ids, span: spanOf(call, 0) }], { depth }, call.span);
+  }),
+  define("repeat", "x, counts, axis?", "Each element along an axis, the last by default, as often as `counts` says.", (call) => {
+    const x = tensorAt(call, 0, "x");
+    const counts = numbersOf(call.values[1] as StaticValue);
+    if (x.kind === "poison") return poison;
+    const axis = axisAt(call, 2, shapeOf(x).length, -1);
+    if (axis === null) return poison;
+    const size = shapeOf(x)[axis] as Dim;
+    if (counts === null || counts.some((count) => !Number.isInteger(count) || count < 0) || !dimsEqual(counts.length, size)) {
+      const expected = `a list of ${formatDim(size)} whole numbers, one for each element along axis ${axis}`;
+      const found = describe(call.values[1] as StaticValue);
+      return report(call.context, "type/mismatch", spanOf(call, 1), { what: "`counts`", expected, found });
+    }
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    if (total > limits.listItems)
+      return report(call.context, "call/limit", spanOf(call, 1), { what: `${total} elements`, limit: limits.listItems });
+    const index = makeConstant(
+      call.context,
+      counts.flatMap((count, i) => new Array<number>(count).fill(i)),
+      [total],
+      call.span,
+      "i32",
+    );
+    return index.kind === "poison" ? poison : makeTensor(call.context, "gather", [x, index], { axis }, call.span);
   }),
   filled("zeros", 0),
   filled("ones", 1),

@@ -18,36 +18,87 @@ export const dimCases: readonly Case[] = [
   ["a claim with a free dim", model("let h: f32[B, _] = x\n output o = h")],
   ["a claim with free leading dims", model("let h: f32[.., 8] = x\n output o = h")],
   ["a claim that is wrong", model("let _h: f32[B, 12] = x"), "dim/mismatch 6:24 `_h` is declared f32[B, 12], and this is f32[B, 8]"],
-  ["a claim by a const that is wrong", model("const n = 9\n  let _h: f32[B, n] = x"), "dim/mismatch 7:23 `_h` is declared f32[B, n], with n = 9, and this is f32[B, 8]"],
+  [
+    "a claim by a const that is wrong",
+    model("const n = 9\n  let _h: f32[B, n] = x"),
+    "dim/mismatch 7:23 `_h` is declared f32[B, n], with n = 9, and this is f32[B, 8]",
+  ],
   ["a claim of another rank", model("let _h: f32[8] = x"), "dim/rank 6:20 `_h` must be f32[8], and this is f32[B, 8]"],
   ["a claim of an output", model("output o: f32[B, 4] = x"), "dim/mismatch 6:25 `o` is declared f32[B, 4], and this is f32[B, 8]"],
-  ["a claim of a bank entry", model("experts b { e: f32[B, 9] = x }\n let _u = b"), "dim/mismatch 6:30 `e` is declared f32[B, 9], and this is f32[B, 8]"],
-  ["a claim of a flow's let", model("", "module D(x: f32[B, n]) -> f32[B, n] {\n  let h: f32[B, n + 1] = x\n  return h\n}"), "dim/mismatch 9:26 `h` is declared f32[B, n + 1], and this is f32[B, n]"],
+  [
+    "a claim of a bank entry",
+    model("experts b { e: f32[B, 9] = x }\n let _u = b"),
+    "dim/mismatch 6:30 `e` is declared f32[B, 9], and this is f32[B, 8]",
+  ],
+  [
+    "a claim of a flow's let",
+    model("", "module D(x: f32[B, n]) -> f32[B, n] {\n  let h: f32[B, n + 1] = x\n  return h\n}"),
+    "dim/mismatch 9:26 `h` is declared f32[B, n + 1], and this is f32[B, n]",
+  ],
   ["a claim of the batch", model("let _h: f32[8, 8] = x"), "dim/mismatch 6:23 `_h` is declared f32[8, 8], and this is f32[B, 8]"],
 
   // ── signatures ────────────────────────────────────────────────────────────
-  ["a width that a module does not take", output("Wants(x)", definitions), "dim/mismatch 6:20 `x` of `Wants` is declared f32[B, 64], and this is f32[B, 8]"],
+  [
+    "a width that a module does not take",
+    output("Wants(x)", definitions),
+    "dim/mismatch 6:20 `x` of `Wants` is declared f32[B, 64], and this is f32[B, 8]",
+  ],
   ["a dim bound twice", output("Same(x, linear(x, 4))", definitions), "dim/bound-twice 6:22 dim `n` of `Same` is 8 by `a` and 4 by `b`"],
   ["equal dims bound once", output("Same(x, linear(x, 8))", definitions)],
-  ["experts of unequal widths into a sum", output("Mix([x, linear(x, 4)])", definitions), "dim/bound-twice 6:22 dim `d` of `Mix` is 8 by `bank[0]` and 4 by `bank[1]`"],
+  [
+    "experts of unequal widths into a sum",
+    output("Mix([x, linear(x, 4)])", definitions),
+    "dim/bound-twice 6:22 dim `d` of `Mix` is 8 by `bank[0]` and 4 by `bank[1]`",
+  ],
   [
     "a bank of unequal widths into a weighted sum",
-    model("experts b {\n    wide = linear(x, 16)\n    slim = linear(x, 4)\n  }\n  output o = WeightedSum(b, by: x)").replace("import", 'import { WeightedSum } from "std/gates"\nimport'),
+    model("experts b {\n    wide = linear(x, 16)\n    slim = linear(x, 4)\n  }\n  output o = WeightedSum(b, by: x)").replace(
+      "import",
+      'import { WeightedSum } from "std/gates"\nimport',
+    ),
     "dim/bound-twice 9:5 dim `d` of `WeightedSum` is 16 by `bank.wide` and 4 by `bank.slim`",
   ],
-  ["leading dims of two arguments", model("input s: f32[B, 5, 3]\n  output o = Rest(s, x)", definitions), "dim/mismatch 7:22 the leading dims of `b` of `Rest` are [B, 8], and those of `a` are [B, 5]"],
+  [
+    "leading dims of two arguments",
+    model("input s: f32[B, 5, 3]\n  output o = Rest(s, x)", definitions),
+    "dim/mismatch 7:22 the leading dims of `b` of `Rest` are [B, 8], and those of `a` are [B, 5]",
+  ],
   ["leading dims that agree", model("input s: f32[B, 8, 3]\n  output o = Rest(s, x)", definitions)],
   ["a result that is computed", output("Twice(x)[:, 15]", definitions)],
-  ["an argument of too low rank", output("Wants(x[:, 0])", definitions), "dim/rank 6:20 `x` of `Wants` must be f32[B, 64], and this is f32[B]"],
-  ["a wrong result type", model("", "module R(x: f32[B, n]) -> f32[B, n] {\n  return concat([x, x])\n}"), "dim/mismatch 9:10 the result of `R` is declared f32[B, n], and this is f32[B, 2*n]"],
+  [
+    "an argument of too low rank",
+    output("Wants(x[:, 0])", definitions),
+    "dim/rank 6:20 `x` of `Wants` must be f32[B, 64], and this is f32[B]",
+  ],
+  [
+    "a wrong result type",
+    model("", "module R(x: f32[B, n]) -> f32[B, n] {\n  return concat([x, x])\n}"),
+    "dim/mismatch 9:10 the result of `R` is declared f32[B, n], and this is f32[B, 2*n]",
+  ],
   ["an odd width halved", output("Half(linear(x, 7))", definitions), "dim/not-a-dim"],
   ["an even width halved", output("Half(x)", definitions)],
   ["a vocabulary that binds", model("input i: id[B] of 5\n  param E: f32[5, 2] = 0\n  output o = Emb(i, E)", definitions)],
-  ["a vocabulary that disagrees", model("input i: id[B] of 5\n  param E: f32[6, 2] = 0\n  output o = Emb(i, E)", definitions), "dim/bound-twice 8:21 dim `v` of `Emb` is 5 by `ids` and 6 by `table`"],
-  ["a stated vocabulary that disagrees", model("input i: id[B] of 5\n  output o = F(i)", "module F(i: id[B] of 6) { return one_hot(i, 6) }"), "dim/mismatch 7:16 `i` of `F` has a vocabulary of 6, and this has one of 5"],
-  ["ids without a vocabulary", model("input i: i32[B]\n  param E: f32[5, 2] = 0\n  output o = Emb(i, E)", definitions), "type/mismatch 8:18 `ids` of `Emb` must be categorical ids with a vocabulary, not i32[B]"],
+  [
+    "a vocabulary that disagrees",
+    model("input i: id[B] of 5\n  param E: f32[6, 2] = 0\n  output o = Emb(i, E)", definitions),
+    "dim/bound-twice 8:21 dim `v` of `Emb` is 5 by `ids` and 6 by `table`",
+  ],
+  [
+    "a stated vocabulary that disagrees",
+    model("input i: id[B] of 5\n  output o = F(i)", "module F(i: id[B] of 6) { return one_hot(i, 6) }"),
+    "dim/mismatch 7:16 `i` of `F` has a vocabulary of 6, and this has one of 5",
+  ],
+  [
+    "ids without a vocabulary",
+    model("input i: i32[B]\n  param E: f32[5, 2] = 0\n  output o = Emb(i, E)", definitions),
+    "type/mismatch 8:18 `ids` of `Emb` must be categorical ids with a vocabulary, not i32[B]",
+  ],
   ["a dim that nothing binds", output("U()", "module U(x: f32[B, n]? = none) { return zeros([B, n]) }"), "dim/unbound"],
-  ["a suggestion of slices", "model M {\n  input x: f32[B, 10] { a: 4, b: 2, c: 4 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n  output o = F(x)\n}\nmodule F(y: f32[B, 6]) { return y }", "dim/mismatch 5:16"],
+  [
+    "a suggestion of slices",
+    "model M {\n  input x: f32[B, 10] { a: 4, b: 2, c: 4 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n  output o = F(x)\n}\nmodule F(y: f32[B, 6]) { return y }",
+    "dim/mismatch 5:16",
+  ],
 
   // ── elementwise ───────────────────────────────────────────────────────────
   ["a scalar goes with everything", output("x + 1")],
@@ -57,7 +108,11 @@ export const dimCases: readonly Case[] = [
   ["a kept axis stretches", output("x / sum(x, axis: -1, keep: true)")],
   ["a stretching axis through arithmetic", output("x / (sum(x, axis: -1, keep: true) + 1)")],
   ["two axes of none", output("sum(x[:, :, none] * x[:, none], axis: 2)")],
-  ["a column that meets a wider one", output("x * linear(x, 1)"), "dim/silent-broadcast 6:14 `*` of f32[B, 8] and f32[B, 1] would repeat an axis silently"],
+  [
+    "a column that meets a wider one",
+    output("x * linear(x, 1)"),
+    "dim/silent-broadcast 6:14 `*` of f32[B, 8] and f32[B, 1] would repeat an axis silently",
+  ],
   ["a column made of a slice", output("x + x[:, 0:1]"), "dim/silent-broadcast 6:14"],
   ["a column in where", output("where(x > 0, x, linear(x, 1))"), "dim/silent-broadcast 6:14"],
   ["a column in max", output("max(x, linear(x, 1))"), "dim/silent-broadcast 6:14"],
@@ -69,7 +124,11 @@ export const dimCases: readonly Case[] = [
   ["unequal widths, none broadcast by a middle axis", model("input s: f32[B, 3, 8]\n  output o = s + x"), "dim/mismatch 7:14"],
 
   // ── matmul, concat, reshape ───────────────────────────────────────────────
-  ["inner dims that differ", model("param W: f32[9, 3] = 0\n  output o = x @ W"), "dim/mismatch 7:14 in [B, 8] @ [9, 3] the inner dims 8 and 9 differ"],
+  [
+    "inner dims that differ",
+    model("param W: f32[9, 3] = 0\n  output o = x @ W"),
+    "dim/mismatch 7:14 in [B, 8] @ [9, 3] the inner dims 8 and 9 differ",
+  ],
   ["matmul of a vector", model("param w: f32[8] = 0\n  output o = x @ w"), "dim/rank 7:14"],
   ["concat of unequal rows", model("input s: f32[B, 3, 8]\n  output o = concat([s, s[:, 0:2]], axis: 2)"), "dim/mismatch 7:14"],
   ["concat of unequal ranks", model("input s: f32[B, 3, 8]\n  output o = concat([s, x])"), "dim/rank 7:14"],
@@ -95,17 +154,43 @@ export const dimCases: readonly Case[] = [
   ["a position before the beginning", output("x[:, -9]"), "dim/slice-past-end 6:19 position -9 is past the end: axis 1 has 8"],
   ["too many positions", output("x[:, 0, 0]"), "dim/rank 6:14 3 positions for f32[B, 8], which has 2 axes"],
   ["two rests", output("x[.., ..]"), "dim/rank"],
-  ["named slices in the wrong order", "model M {\n  input x: f32[B, 4] { a: 2, b: 2 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n  output o = x[b .. a]\n}", "dim/slice-past-end 5:14 slice `b` comes after `a`"],
-  ["an unknown end of a range", "model M {\n  input x: f32[B, 4] { aa: 2, bb: 2 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n  output o = x[aa .. bc]\n}", "name/unknown-member 5:22 the tensor has no `bc`"],
-  ["slices that do not add up", "model M {\n  input x: f32[B, 10] { a: 4, b: 5 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n}", "dim/slices-sum 2:9 the slices of `x` add up to 9, not 10"],
-  ["inner slices that do not add up", "model M {\n  input x: f32[B, 10] { a: 4 { c: 1, d: 1 }, b: 6 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n}", "dim/slices-sum 2:25 the slices of `x.a` add up to 2, not 4"],
-  ["a slice of a slice", "model M {\n  input x: f32[B, 10] { a: 4 { c: 1, d: 3 }, b: 6 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n  output o: f32[B, 3] = x.a.d\n}"],
-  ["a range of inner slices", "model M {\n  input x: f32[B, 10] { a: 4 { c: 1, d: 3 }, b: 6 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n  output o: f32[B, 9] = x[a.d .. b]\n}"],
+  [
+    "named slices in the wrong order",
+    "model M {\n  input x: f32[B, 4] { a: 2, b: 2 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n  output o = x[b .. a]\n}",
+    "dim/slice-past-end 5:14 slice `b` comes after `a`",
+  ],
+  [
+    "an unknown end of a range",
+    "model M {\n  input x: f32[B, 4] { aa: 2, bb: 2 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n  output o = x[aa .. bc]\n}",
+    "name/unknown-member 5:22 the tensor has no `bc`",
+  ],
+  [
+    "slices that do not add up",
+    "model M {\n  input x: f32[B, 10] { a: 4, b: 5 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n}",
+    "dim/slices-sum 2:9 the slices of `x` add up to 9, not 10",
+  ],
+  [
+    "inner slices that do not add up",
+    "model M {\n  input x: f32[B, 10] { a: 4 { c: 1, d: 1 }, b: 6 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n}",
+    "dim/slices-sum 2:25 the slices of `x.a` add up to 2, not 4",
+  ],
+  [
+    "a slice of a slice",
+    "model M {\n  input x: f32[B, 10] { a: 4 { c: 1, d: 3 }, b: 6 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n  output o: f32[B, 3] = x.a.d\n}",
+  ],
+  [
+    "a range of inner slices",
+    "model M {\n  input x: f32[B, 10] { a: 4 { c: 1, d: 3 }, b: 6 }\n  task t: binary { loss: none }\n  flow per task { return linear(x, 1) }\n  output o: f32[B, 9] = x[a.d .. b]\n}",
+  ],
 
   // ── the batch ─────────────────────────────────────────────────────────────
   ["an output without the batch", output("mean(x, axis: 0)"), "dim/batch-lost 6:14 output `o` is f32[8], without the batch dim B in front"],
   ["a scalar output", output("sum(x, axis: [0, 1])"), "dim/batch-lost 6:14"],
-  ["an input without the batch", model("input y: f32[8]\n  output o = x + y"), "dim/batch-lost 6:12 input `y` is f32[8], without the batch dim B in front"],
+  [
+    "an input without the batch",
+    model("input y: f32[8]\n  output o = x + y"),
+    "dim/batch-lost 6:12 input `y` is f32[8], without the batch dim B in front",
+  ],
   ["an input with the batch behind", model("input y: f32[8, B]\n  output o = x + y"), "dim/batch-lost 6:12"],
   ["the batch doubled", output("concat([x, x], axis: 0)"), "dim/batch-lost 6:14"],
 
@@ -126,7 +211,10 @@ export const dimCases: readonly Case[] = [
   ["a dynamic dim", model("dim T\n  input s: f32[B, T, 3]\n  output o: f32[B, T, 3] = s * 2")],
   ["arithmetic over a dynamic dim", model("dim T\n  input s: f32[B, T, 3]\n  output o: f32[B, 2 * T, 3] = concat([s, s], axis: 1)")],
   ["a reshape over a dynamic dim", model("dim T\n  input s: f32[B, T, 4]\n  output o: f32[B, 2 * T, 2] = reshape(s, [B, 2 * T, 2])")],
-  ["a sum of dynamic dims", model("dim T\n  dim U\n  input s: f32[B, T, 3]\n  input r: f32[B, U, 3]\n  output o: f32[B, T + U, 3] = concat([s, r], axis: 1)")],
+  [
+    "a sum of dynamic dims",
+    model("dim T\n  dim U\n  input s: f32[B, T, 3]\n  input r: f32[B, U, 3]\n  output o: f32[B, T + U, 3] = concat([s, r], axis: 1)"),
+  ],
   ["a dynamic dim against a number", model("dim T\n  input s: f32[B, T, 3]\n  output o: f32[B, 5, 3] = s"), "dim/mismatch 8:28"],
   ["two dynamic dims", model("dim T\n  dim U\n  input s: f32[B, T, 3]\n  input r: f32[B, U, 3]\n  output o = s + r"), "dim/mismatch 10:14"],
   ["a param of a dynamic dim", model("dim T\n  input s: f32[B, T]\n  param w: f32[T] = 0\n  output o = s * w"), "param/symbolic-shape 8:3"],

@@ -18,16 +18,40 @@ export const nameCases: readonly Case[] = [
   ["in a const", model("const c = nothing + 1\n  output o = x * c"), "name/unknown 6:13"],
   ["in a top-level const", model("output o = x * c", "const c = nothing + 1"), "name/unknown 8:11"],
   ["in a width of a slice", model("input y: f32[B, 4] { a: nothing, b: 2 }\n  output o = y"), "name/unknown 6:27"],
-  ["in a transfer", "model M {\n  input x: f32[B, 8]\n  task a: binary { loss: none }\n  task b: binary { loss: none }\n  transfer a -> b = Nothing(strength: 1)\n  flow per task { return x |> transfers |> linear(1) }\n}", "name/unknown 5:21"],
+  [
+    "in a transfer",
+    "model M {\n  input x: f32[B, 8]\n  task a: binary { loss: none }\n  task b: binary { loss: none }\n  transfer a -> b = Nothing(strength: 1)\n  flow per task { return x |> transfers |> linear(1) }\n}",
+    "name/unknown 5:21",
+  ],
   ["in an initialiser", model("param p: f32[8] = nothing\n  output o = x + p"), "name/unknown 6:21"],
   ["in a tag of a param", model("param p: f32[8] = 0 { decay: nothing }\n  output o = x + p"), "name/unknown 6:32"],
-  ["in a task's settings", "model M {\n  input x: f32[B, 8]\n  task t: binary { loss: nothing }\n  flow per task { return linear(x, 1) }\n}", "name/unknown 3:26"],
-  ["in a setting of a loss", 'import { focal } from "std/losses"\nmodel M {\n  input x: f32[B, 8]\n  task t: binary { loss: focal(gamma: nothing) }\n  flow per task { return linear(x, 1) }\n}', "name/unknown 4:39"],
+  [
+    "in a task's settings",
+    "model M {\n  input x: f32[B, 8]\n  task t: binary { loss: nothing }\n  flow per task { return linear(x, 1) }\n}",
+    "name/unknown 3:26",
+  ],
+  [
+    "in a setting of a loss",
+    'import { focal } from "std/losses"\nmodel M {\n  input x: f32[B, 8]\n  task t: binary { loss: focal(gamma: nothing) }\n  flow per task { return linear(x, 1) }\n}',
+    "name/unknown 4:39",
+  ],
   ["two unknown names are two findings", output("y + z"), "name/unknown 6:14", "name/unknown 6:18"],
   ["an unknown type", model("", "module F(x: flaot) { return x }"), "name/unknown 8:13 unknown name `flaot`"],
-  ["a name of a definition is not in view of another", model("", "module F(x: f32[B, n]) { let h = x\n return h }\nmodule G(x: f32[B, n]) { return h + x }"), "name/unknown 10:33"],
-  ["a name of a model is not in view of a definition", model("const c = 2\n  output o = F(x) * c", "module F(y: f32[B, n]) { return y * c }"), "name/unknown 9:37"],
-  ["a name before its declaration in a body", model("", "module F(x: f32[B, n]) {\n  let a = b\n  let b = x\n  return a + b\n}"), "name/unknown 9:11"],
+  [
+    "a name of a definition is not in view of another",
+    model("", "module F(x: f32[B, n]) { let h = x\n return h }\nmodule G(x: f32[B, n]) { return h + x }"),
+    "name/unknown 10:33",
+  ],
+  [
+    "a name of a model is not in view of a definition",
+    model("const c = 2\n  output o = F(x) * c", "module F(y: f32[B, n]) { return y * c }"),
+    "name/unknown 9:37",
+  ],
+  [
+    "a name before its declaration in a body",
+    model("", "module F(x: f32[B, n]) {\n  let a = b\n  let b = x\n  return a + b\n}"),
+    "name/unknown 9:11",
+  ],
   ["a model's names know no order", model("output o = h\n  let h = x * 2")],
   ["an unknown task of a flow", model("flow nobody { return linear(x, 1) }"), "name/unknown 6:8 unknown name `nobody`"],
   ["a comprehension's name outside of it", output("sum([x for i in range(2)]) * i"), "name/unknown 6:43"],
@@ -35,11 +59,23 @@ export const nameCases: readonly Case[] = [
   ["a parameter of a lambda outside of it", model("let f = (a) => a\n  output o = f(x) + a"), "name/unknown 7:21"],
 
   // ── members ───────────────────────────────────────────────────────────────
-  ["an unknown slice", model("input y: f32[B, 4] { base: 2, more: 2 }\n  output o = y.bse\n  output p = y"), "name/unknown-member 7:16 f32[B, 4] has no `bse`"],
-  ["an unknown output", output("F(x).hiden", "module F(x: f32[B, n]) { output hidden = x * 2\n return hidden }"), "name/unknown-member 6:19"],
+  [
+    "an unknown slice",
+    model("input y: f32[B, 4] { base: 2, more: 2 }\n  output o = y.bse\n  output p = y"),
+    "name/unknown-member 7:16 f32[B, 4] has no `bse`",
+  ],
+  [
+    "an unknown output",
+    output("F(x).hiden", "module F(x: f32[B, n]) { output hidden = x * 2\n return hidden }"),
+    "name/unknown-member 6:19",
+  ],
   ["a known output", output("F(x).hidden", "module F(x: f32[B, n]) { output hidden = x * 2\n return x }")],
   ["a member of a tensor without any", output("x.base"), "name/unknown-member 6:16"],
-  ["an unknown entry of a bank", model("experts b { one = linear(x, 4) }\n  output o = b.onee"), "name/unknown-member 7:16 bank b has no `onee`", ],
+  [
+    "an unknown entry of a bank",
+    model("experts b { one = linear(x, 4) }\n  output o = b.onee"),
+    "name/unknown-member 7:16 bank b has no `onee`",
+  ],
   ["an unknown field of a record", model("let r = { a: 1, b: 2 }\n  output o = x * r.c"), "name/unknown-member 7:20"],
   ["an unknown field by string", model('let r = { aa: 1, bb: 2 }\n  output o = x * r["ab"]'), "name/unknown-member 7:20"],
   ["a member of a number", model("let n = 3\n  output o = x * n.a"), "name/unknown-member 7:20"],
@@ -56,8 +92,16 @@ export const nameCases: readonly Case[] = [
   ["a definition like an import", model("", "loss bce(z: f32[B], y: f32[B]) { return z - y }"), "name/duplicate 8:6"],
   ["two models of one name", `${model("")}${model("").slice(model("").indexOf("model"))}`, "name/duplicate 8:7"],
   ["two slices", model("input y: f32[B, 4] { a: 2, a: 2 }\n  output o = y"), "name/duplicate 6:30"],
-  ["two entries of a bank", model("experts b { e = linear(x, 4)\n e = linear(x, 4) }\n  output o = sum([v for v in b])"), "name/duplicate 7:2"],
-  ["an entry like a numbered one", model("experts b { e[2] = linear(x, 4)\n e_1 = linear(x, 4) }\n  output o = sum([v for v in b])"), "name/duplicate 7:2"],
+  [
+    "two entries of a bank",
+    model("experts b { e = linear(x, 4)\n e = linear(x, 4) }\n  output o = sum([v for v in b])"),
+    "name/duplicate 7:2",
+  ],
+  [
+    "an entry like a numbered one",
+    model("experts b { e[2] = linear(x, 4)\n e_1 = linear(x, 4) }\n  output o = sum([v for v in b])"),
+    "name/duplicate 7:2",
+  ],
   ["two tasks", model("task t: binary { loss: bce }"), "name/duplicate 6:8"],
   ["a task like an input", model("task x: binary { loss: bce }"), "name/duplicate 6:8"],
   ["two groups", model("group g\n  group g").replace("task t:", "task t in g:"), "name/duplicate 7:9"],
@@ -65,9 +109,21 @@ export const nameCases: readonly Case[] = [
   ["two settings of a task", model("").replace("loss: bce", "loss: bce, weight: 1, weight: 2"), "name/duplicate 4:42"],
   ["two outputs of a model", model("output o = x\n  output o = x * 2"), "name/duplicate 7:10"],
   ["an output like a task", model("output t = x"), "output/name-taken 6:10"],
-  ["two outputs of a definition", model("", "module F(x: f32[B, n]) {\n  output a = x\n  output a = x * 2\n  return a\n}"), "name/duplicate 10:10"],
-  ["two params of a definition", model("", "module F(x: f32[B, n]) {\n  param a: f32[1] = 0\n  param a: f32[1] = 0\n  return x * sum(a, axis: 0)\n}"), "name/duplicate 10:9"],
-  ["two imports of one name", model("").replace('{ bce } from "std/losses"', '{ bce } from "std/losses"\nimport { bce } from "std/losses"'), "name/duplicate 2:10"],
+  [
+    "two outputs of a definition",
+    model("", "module F(x: f32[B, n]) {\n  output a = x\n  output a = x * 2\n  return a\n}"),
+    "name/duplicate 10:10",
+  ],
+  [
+    "two params of a definition",
+    model("", "module F(x: f32[B, n]) {\n  param a: f32[1] = 0\n  param a: f32[1] = 0\n  return x * sum(a, axis: 0)\n}"),
+    "name/duplicate 10:9",
+  ],
+  [
+    "two imports of one name",
+    model("").replace('{ bce } from "std/losses"', '{ bce } from "std/losses"\nimport { bce } from "std/losses"'),
+    "name/duplicate 2:10",
+  ],
   ["a parameter's name hides an import", model("output o = F(x, 2)", "module F(x: f32[B, n], bce: int) { return x * bce }")],
   ["a const like a prelude's module", model("output o = x * silu", "const silu = 2")],
 
@@ -82,7 +138,10 @@ export const nameCases: readonly Case[] = [
   ["one unused of several", model("let a, b = split(x, 2)\n  output o = a"), "name/unused 6:10"],
   ["a let used in its claim alone", model("let n = 8\n  output o: f32[B, n] = x")],
   ["a let used by another unused one", model("let a = 1\n  let _b = a")],
-  ["a bank that a train block freezes is used", model("let h = linear(x, 8)\n  output o = h\n  train { phases: [phase(\"a\", epochs: 1, freeze: [h])] }")],
+  [
+    "a bank that a train block freezes is used",
+    model('let h = linear(x, 8)\n  output o = h\n  train { phases: [phase("a", epochs: 1, freeze: [h])] }'),
+  ],
 
   // ── recursion ─────────────────────────────────────────────────────────────
   ["a let through itself", model("let a = a + 1\n  output o = x * a"), "name/recursive 6:7 `a` is defined through itself"],
@@ -90,8 +149,16 @@ export const nameCases: readonly Case[] = [
   ["a let per task through itself", model("let a per task = a + 1\n  output o per task = logit * a"), "name/recursive 6:7"],
   ["consts through each other", model("output o = x * a", "const a = b\nconst b = a"), "name/recursive 8:7"],
   ["a bank through itself", model("experts b { e = b.e * 2 }\n  output o = b.e"), "name/recursive 6:11"],
-  ["a definition through itself", output("F(x)", "module F(x: f32[B, n]) { return F(x) }"), "call/recursive 8:33 calls nest more than 100 deep: F → F"],
-  ["definitions through each other", output("F(x)", "module F(x: f32[B, n]) { return G(x) }\nmodule G(x: f32[B, n]) { return F(x) }"), "call/recursive 8:33 calls nest more than 100 deep: F → G → F"],
+  [
+    "a definition through itself",
+    output("F(x)", "module F(x: f32[B, n]) { return F(x) }"),
+    "call/recursive 8:33 calls nest more than 100 deep: F → F",
+  ],
+  [
+    "definitions through each other",
+    output("F(x)", "module F(x: f32[B, n]) { return G(x) }\nmodule G(x: f32[B, n]) { return F(x) }"),
+    "call/recursive 8:33 calls nest more than 100 deep: F → G → F",
+  ],
   ["a definition through itself that is never called", model("", "module F(x: f32[B, n]) { return F(x) }"), "call/recursive"],
   ["recursion with an end", output("F(x, 3)", "module F(x: f32[B, n], k: int) { return if k == 0 then x else F(x * 2, k - 1) }")],
 ];

@@ -14,9 +14,21 @@ export const perCases: readonly Case[] = [
   ["a let per group", grouped("let h per group = linear(x, 4)\n  output o per group = h")],
   ["per group in per task", grouped("let h per group = linear(x, 4)\n  output o per task = h")],
   ["per model is once", model("let h per model = linear(x, 4)\n  output o = h")],
-  ["a per-task name where no task is", model("let h per task = linear(x, 4)\n  output o = h"), "per/outside 7:14 `h` is per task, and there is no task here"],
-  ["a per-group name where no group is", grouped("let h per group = linear(x, 4)\n  output o = h"), "per/outside 9:14 `h` is per group, and there is no group here"],
-  ["a per-task name in per group", grouped("let h per task = linear(x, 4)\n  output o per group = h"), "per/outside 9:24 `h` is per task, and there is no task here"],
+  [
+    "a per-task name where no task is",
+    model("let h per task = linear(x, 4)\n  output o = h"),
+    "per/outside 7:14 `h` is per task, and there is no task here",
+  ],
+  [
+    "a per-group name where no group is",
+    grouped("let h per group = linear(x, 4)\n  output o = h"),
+    "per/outside 9:14 `h` is per group, and there is no group here",
+  ],
+  [
+    "a per-task name in per group",
+    grouped("let h per task = linear(x, 4)\n  output o per group = h"),
+    "per/outside 9:24 `h` is per task, and there is no task here",
+  ],
   ["a per-group name of a task without a group", model("let h per group = linear(x, 4)\n  output o per task = h"), "per/outside 7:23"],
   ["a per-task bank where no task is", model("experts b per task { e = linear(x, 4) }\n  output o = b.e"), "per/outside 7:14"],
   ["`task` where no task is", model("output o = x * task.weight"), "per/outside 6:18 `task` is per task, and there is no task here"],
@@ -28,17 +40,37 @@ export const perCases: readonly Case[] = [
   ["all of an expression", output("concat(all(x + 1))"), "type/mismatch 6:21"],
   ["all of two names", output("concat(all(x, x))"), "type/mismatch 6:21"],
   ["all of an unknown name", output("concat(all(h))"), "name/unknown 6:25"],
-  ["all of routes", grouped("routes r { u = linear(x, 4)\n v = linear(x, 4) }\n  output o = concat(all(r))\n  output p per task = r").replace("group g", "group g { route: u }").replace("group h", "group h { route: v }")],
+  [
+    "all of routes",
+    grouped("routes r { u = linear(x, 4)\n v = linear(x, 4) }\n  output o = concat(all(r))\n  output p per task = r")
+      .replace("group g", "group g { route: u }")
+      .replace("group h", "group h { route: v }"),
+  ],
 
   // ── sharing ───────────────────────────────────────────────────────────────
   ["shared in a group", grouped("let h per task = linear(x, 4) per group\n  output o per task = h")],
   ["shared among all", model("let h per task = linear(x, 4) per model\n  output o per task = h")],
   ["shared in a pipe", grouped("let h per task = x |> linear(4) per group |> layer_norm per group\n  output o per task = h")],
   ["shared in a flow", grouped("", "return x |> linear(4) per group |> linear(task.width)")],
-  ["nothing to share in a let", model("let h = linear(x, 4) per group\n  output o = h"), "per/nothing-to-share 6:24 `per group` has no meaning here: nothing around it is per task"],
+  [
+    "nothing to share in a let",
+    model("let h = linear(x, 4) per group\n  output o = h"),
+    "per/nothing-to-share 6:24 `per group` has no meaning here: nothing around it is per task",
+  ],
   ["nothing to share in an output", output("linear(x, 4) per model"), "per/nothing-to-share 6:27"],
   ["nothing to share in a definition", output("F(x)", "module F(x: f32[B, n]) { return linear(x, 4) per task }"), "per/nothing-to-share"],
-  ["shared in the group of a task without one", model("let h per task = linear(x, 4) per group\n  output o per task = h"), "per/no-group 6:33 `per group`, and the task `t` is in no group"],
-  ["shared with unequal widths", grouped("let w per task = linear(x, 4 + task.index)\n  let h per task = linear(w, 4) per model\n  output o per task = h"), "per/shared-shapes-differ"],
-  ["shared in a group with equal widths in each", grouped("let w per task = linear(x, 4 + task.index)\n  let h per task = linear(w, 4) per group\n  output o per task = h")],
+  [
+    "shared in the group of a task without one",
+    model("let h per task = linear(x, 4) per group\n  output o per task = h"),
+    "per/no-group 6:33 `per group`, and the task `t` is in no group",
+  ],
+  [
+    "shared with unequal widths",
+    grouped("let w per task = linear(x, 4 + task.index)\n  let h per task = linear(w, 4) per model\n  output o per task = h"),
+    "per/shared-shapes-differ",
+  ],
+  [
+    "shared in a group with equal widths in each",
+    grouped("let w per task = linear(x, 4 + task.index)\n  let h per task = linear(w, 4) per group\n  output o per task = h"),
+  ],
 ];

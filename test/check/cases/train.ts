@@ -5,7 +5,12 @@ const train = (settings: string) => model(`train { ${settings} }`);
 
 export const trainCases: readonly Case[] = [
   ["nothing", train("")],
-  ["everything", train("optimizer: adamw(lr: 5e-4), schedule: cosine_restarts(t0: 10, t_mult: 2), batch: 64, accumulate: 2, clip: 5.0, early_stop: 7, seed: 1, weighting: uncertainty(clamp: 4)")],
+  [
+    "everything",
+    train(
+      "optimizer: adamw(lr: 5e-4), schedule: cosine_restarts(t0: 10, t_mult: 2), batch: 64, accumulate: 2, clip: 5.0, early_stop: 7, seed: 1, weighting: uncertainty(clamp: 4)",
+    ),
+  ],
   ["an option without parentheses", train("weighting: fixed")],
   ["an option's settings by position", train('phases: [phase("a", 3), phase("b", 4)]')],
   ["arithmetic", train("batch: 2 ^ 10, clip: 10 / 2")],
@@ -27,8 +32,19 @@ export const trainCases: readonly Case[] = [
   ["phases that are no list", train('phases: phase("a", 3)'), "train/setting 6:19"],
   ["an unknown name to freeze", train('phases: [phase("a", 3, freeze: [nothing])]'), "train/setting 6:43"],
   ["a bank to freeze", model('experts b { e = linear(x, 4) }\n  output o = b.e\n  train { phases: [phase("a", 3, freeze: [b])] }')],
-  ["a tag to freeze", model('param p: f32[8] = 0 { tag: "late" }\n  output o = x + p\n  train { phases: [phase("a", 3, freeze: [late])] }')],
+  [
+    "a tag to freeze",
+    model('param p: f32[8] = 0 { tag: "late" }\n  output o = x + p\n  train { phases: [phase("a", 3, freeze: [late])] }'),
+  ],
   ["adaTT", train("adatt: adatt(warmup: 3, freeze: 12, every: 10)")],
-  ["adaTT that freezes before it starts", train("adatt: adatt(warmup: 12, freeze: 3)"), "train/setting 6:18 adaTT freezes at epoch 3, before its warm-up of 12 epochs has ended"],
-  ["adaTT that freezes after the last epoch", train('adatt: adatt(warmup: 1, freeze: 30), phases: [phase("a", 10), phase("b", 10)]'), "train/setting 6:18 adaTT freezes at epoch 30, and the phases plan 20 epochs"],
+  [
+    "adaTT that freezes before it starts",
+    train("adatt: adatt(warmup: 12, freeze: 3)"),
+    "train/setting 6:18 adaTT freezes at epoch 3, before its warm-up of 12 epochs has ended",
+  ],
+  [
+    "adaTT that freezes after the last epoch",
+    train('adatt: adatt(warmup: 1, freeze: 30), phases: [phase("a", 10), phase("b", 10)]'),
+    "train/setting 6:18 adaTT freezes at epoch 30, and the phases plan 20 epochs",
+  ],
 ];

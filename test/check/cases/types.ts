@@ -2,23 +2,51 @@ import { type Case, model, output } from "../expect.ts";
 
 export const typeCases: readonly Case[] = [
   // ── arguments of definitions ──────────────────────────────────────────────
-  ["a number for a tensor", output("F(3)", "module F(x: f32[B, n]) { return x }"), "type/mismatch 6:16 `x` of `F` must be a tensor f32[B, n], not the number 3"],
+  [
+    "a number for a tensor",
+    output("F(3)", "module F(x: f32[B, n]) { return x }"),
+    "type/mismatch 6:16 `x` of `F` must be a tensor f32[B, n], not the number 3",
+  ],
   ["a number for a scalar tensor", output("x * F(3)", "module F(v: f32[]) { return v * 2 }")],
   ["a tensor for a number", output("linear(x, x)"), "type/mismatch 6:24 `out` of `linear` must be a whole number, not f32[B, 8]"],
   ["a fraction for an int", output("linear(x, 2.5)"), "type/mismatch 6:24 `out` of `linear` must be a whole number, not the number 2.5"],
   ["a string for a float", output('drop(x, "a")'), "type/mismatch 6:22"],
-  ["a number for a bool", output("F(x, 1)", "module F(x: f32[B, n], on: bool) { return if on then x else -x }"), "type/mismatch 6:19 `on` of `F` must be true or false, not the number 1"],
-  ["a number for a string", output("F(x, 1)", 'module F(x: f32[B, n], s: string) { return if s == "a" then x else -x }'), "type/mismatch 6:19"],
-  ["a number for a module", output("mlp(x, [4], act: 3)"), "type/mismatch 6:31 `act` of `mlp` must be a definition or a function, not the number 3"],
+  [
+    "a number for a bool",
+    output("F(x, 1)", "module F(x: f32[B, n], on: bool) { return if on then x else -x }"),
+    "type/mismatch 6:19 `on` of `F` must be true or false, not the number 1",
+  ],
+  [
+    "a number for a string",
+    output("F(x, 1)", 'module F(x: f32[B, n], s: string) { return if s == "a" then x else -x }'),
+    "type/mismatch 6:19",
+  ],
+  [
+    "a number for a module",
+    output("mlp(x, [4], act: 3)"),
+    "type/mismatch 6:31 `act` of `mlp` must be a definition or a function, not the number 3",
+  ],
   ["a number for a record", output("F(x, 1)", "module F(x: f32[B, n], r: record) { return x * r.a }"), "type/mismatch 6:19"],
   ["a number for a list", output("mlp(x, 4)"), "type/mismatch 6:21 `widths` of `mlp` must be a list [int], not the number 4"],
   ["a list with a wrong item", output('mlp(x, [4, "a"])'), "type/mismatch 6:21"],
   ["none for a required parameter", output("mlp(x, [4], act: none)"), "type/mismatch 6:31"],
   ["none for an optional one", output("mlp(x, [4], norm: none)")],
   ["a word of a list", output('F(x, "on")', 'module F(x: f32[B, n], s: "on" | "off") { return if s == "on" then x else -x }')],
-  ["a word out of a list", output('F(x, "onn")', 'module F(x: f32[B, n], s: "on" | "off") { return if s == "on" then x else -x }'), 'type/bad-enum 6:19 "onn" is none of "on", "off"'],
-  ["a number for a word", output("F(x, 1)", 'module F(x: f32[B, n], s: "on" | "off") { return if s == "on" then x else -x }'), "type/mismatch 6:19"],
-  ["a default out of the list", model("", 'module F(x: f32[B, n], s: "on" | "off" = "of") { return if s == "on" then x else -x }'), "type/bad-enum 8:42"],
+  [
+    "a word out of a list",
+    output('F(x, "onn")', 'module F(x: f32[B, n], s: "on" | "off") { return if s == "on" then x else -x }'),
+    'type/bad-enum 6:19 "onn" is none of "on", "off"',
+  ],
+  [
+    "a number for a word",
+    output("F(x, 1)", 'module F(x: f32[B, n], s: "on" | "off") { return if s == "on" then x else -x }'),
+    "type/mismatch 6:19",
+  ],
+  [
+    "a default out of the list",
+    model("", 'module F(x: f32[B, n], s: "on" | "off" = "of") { return if s == "on" then x else -x }'),
+    "type/bad-enum 8:42",
+  ],
   ["a wrong default", model("", "module F(x: f32[B, n], k: int = 2.5) { return linear(x, k) }"), "type/mismatch 8:33"],
   ["ids for a float tensor", model("input i: id[B] of 4\n  output o = linear(i, 4)"), "type/mismatch 7:21"],
   ["floats for ids", output("embedding(x[:, 0], 4)"), "type/mismatch 6:24"],
@@ -48,7 +76,11 @@ export const typeCases: readonly Case[] = [
   ["a dim in tensor arithmetic", output("x * B"), "type/not-static 6:18"],
 
   // ── static or not ─────────────────────────────────────────────────────────
-  ["if by data", output("if x > 0 then x else -x"), "type/not-static 6:17 the condition of `if` must be known while compiling, and this is bool[B, 8]"],
+  [
+    "if by data",
+    output("if x > 0 then x else -x"),
+    "type/not-static 6:17 the condition of `if` must be known while compiling, and this is bool[B, 8]",
+  ],
   ["if by a number", output("if 1 then x else -x"), "type/mismatch 6:17"],
   ["range of data", output("sum([x for i in range(x)])"), "type/not-static 6:36"],
   ["range of the batch", output("sum([x for i in range(B)])"), "type/not-static 6:36"],
@@ -82,7 +114,11 @@ export const typeCases: readonly Case[] = [
   ["an input of any width", model("input i: f32[B, _]\n  output o = i"), "type/mismatch 6:19"],
   ["a default of a required input", model("input i: f32[B, 2] = 1\n  output o = i"), "type/mismatch 6:24"],
   ["a default by string", model('input i: f32[B, 2]? = "a"\n  output o = i'), "type/mismatch 6:25"],
-  ["a default that is no id", model("input i: id[B] of 4? = 9\n  output o = i"), "type/range 6:26 the default of input `i` is an id from 0 to 3, not 9"],
+  [
+    "a default that is no id",
+    model("input i: id[B] of 4? = 9\n  output o = i"),
+    "type/range 6:26 the default of input `i` is an id from 0 to 3, not 9",
+  ],
   ["a default that is an id", model("input i: id[B] of 4? = 3\n  output o = i")],
   ["numbers and truth values", output("f32((x > 0) == 1)"), "type/dtype 6:18"],
 
@@ -105,7 +141,11 @@ export const typeCases: readonly Case[] = [
   ["scan over unequal lengths", output("scan((h, v) => h, init: x[:, 0], over: [x, x[:, 0:4]])"), "dim/mismatch"],
   ["a scan", output("scan((h, v) => 0.5 * h + v, init: zeros([B]), over: x)")],
   ["a let that takes a list apart", model("let a, b = split(x, 2)\n  output o = a + b")],
-  ["a let of too many names", model("let a, b, c = split(x, 2)\n  output o = a + b + c"), "type/mismatch 6:17 the value of `a, b, c` must be a list of 3, not a list of 2"],
+  [
+    "a let of too many names",
+    model("let a, b, c = split(x, 2)\n  output o = a + b + c"),
+    "type/mismatch 6:17 the value of `a, b, c` must be a list of 3, not a list of 2",
+  ],
   ["a let of names of a number", model("let a, b = 3\n  output o = x * a * b"), "type/mismatch 6:14"],
   ["an output that is a number", output("3"), "type/mismatch 6:14"],
   ["an output that is a bank", model("experts b { e = linear(x, 4) }\n  output o = b"), "type/mismatch 7:14"],

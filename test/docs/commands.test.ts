@@ -1,0 +1,24 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, expect, test } from "vitest";
+
+const folder = mkdtempSync(join(tmpdir(), "plec-docs-"));
+cpSync("specs", join(folder, "specs"), { recursive: true });
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The plec commands of a page's shell examples, in order: later ones may read what earlier ones wrote. */
+function commandsOf(page: string): readonly string[] {
+  const blocks = [...readFileSync(page, "utf8").matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map((match) => match[1] ?? "");
+  return blocks.flatMap((block) => block.split("\n")).filter((line) => line.startsWith("npx plec "));
+}
+
+test.each(commandsOf("README.md"))("%s", { timeout: 60_000 }, (line) => {
+  const args = line
+    .replace(/\s+#.*$/, "")
+    .split(/\s+/)
+    .slice(2);
+  const { status, stderr } = spawnSync(process.execPath, [resolve("bin/plec.js"), ...args], { cwd: folder, encoding: "utf8" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+});
