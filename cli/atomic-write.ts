@@ -11,35 +11,58 @@ export function unfinishedWrites(): readonly string[] {
   return [...unfinished];
 }
 
+export interface FileToWrite {
+  readonly path: string;
+  readonly chunks: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
+}
+
 /**
  * Replaces a file in one step: the chunks go to a temporary file in the same folder, which then takes the name. Whoever reads sees the old content or the
  * new one. A symbolic link stays one, and an existing file keeps its mode. While it writes, Ctrl-C removes the temporary file and exits with 130.
  *
  * @throws CommandError when the file cannot be written
  */
-export async function writeFileAtomically(
-  path: string,
-  chunks: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
-): Promise<void> {
-  const target = existsSync(path) ? realpathSync(path) : path;
-  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.${counter++}.tmp`);
-  beginWrite(temporary);
+export async function writeFileAtomically(path: string, chunks: FileToWrite["chunks"]): Promise<void> {
+  await writeFilesAtomically([{ path, chunks }]);
+}
+
+/**
+ * Replaces files that belong together, each as `writeFileAtomically` does: none takes its name before all are written. They take their names in the order
+ * given, so what others refer to comes first.
+ */
+export async function writeFilesAtomically(files: readonly FileToWrite[]): Promise<void> {
+  const written: { readonly target: string; readonly temporary: string }[] = [];
+  let path = "";
   try {
-    const file = await open(temporary, "wx");
-    try {
-      for await (const chunk of chunks) for (const piece of pieces(chunk)) await file.writeFile(piece);
-      await file.sync();
-    } finally {
-      await file.close();
+    for (const file of files) {
+      path = file.path;
+      const target = existsSync(path) ? realpathSync(path) : path;
+      const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.${counter++}.tmp`);
+      beginWrite(temporary);
+      written.push({ target, temporary });
+      await writeTemporary(temporary, file.chunks);
+      if (existsSync(target)) chmodSync(temporary, statSync(target).mode & 0o7777);
     }
-    if (existsSync(target)) chmodSync(temporary, statSync(target).mode & 0o7777);
-    await rename(temporary, target);
+    for (const [index, { target, temporary }] of written.entries()) {
+      path = files[index]?.path ?? target;
+      await rename(temporary, target);
+    }
   } catch (error) {
-    if (existsSync(temporary)) rmSync(temporary, { force: true });
+    for (const { temporary } of written) if (existsSync(temporary)) rmSync(temporary, { force: true });
     if (isSystemError(error)) throw new CommandError(`cannot write ${path}: ${describeSystemError(error)}`);
     throw error;
   } finally {
-    endWrite(temporary);
+    for (const { temporary } of written) endWrite(temporary);
+  }
+}
+
+async function writeTemporary(temporary: string, chunks: FileToWrite["chunks"]): Promise<void> {
+  const file = await open(temporary, "wx");
+  try {
+    for await (const chunk of chunks) for (const piece of pieces(chunk)) await file.writeFile(piece);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -101,6 +101,20 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .addOption(weights())
     .addOption(seed())
     .addOption(model())
+    .addOption(
+      new Option("--precision <type>", "fp16: float16 where it is safe, inputs and outputs float32")
+        .choices(["fp32", "fp16"])
+        .default("fp32"),
+    )
+    .addOption(
+      new Option("--without <input>", "leave an optional input out, and what only it needs (repeatable)")
+        .argParser((name: string, before: readonly string[]) => [...before, name])
+        .default([], "none"),
+    )
+    .option("--outputs <names>", "what the file returns, separated by commas; * stands for anything (default: everything)")
+    .option("--external-data", "put the weights into FILE.data beside the file; always done above 2 GB")
+    .addOption(new Option("--opset <n>", "the operator set, 17 to 21").argParser(whole).default(17))
+    .addOption(new Option("--ir-version <n>", "the version of the file format, up to 10 (default: the one of the opset)").argParser(whole))
     .addHelpText(
       "after",
       examples(
@@ -108,6 +122,9 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
           ["plec compile model.ple -o model.onnx", "with fresh weights"],
           ["plec compile model.ple -o model.onnx --seed 7", "other fresh weights"],
           ["plec compile model.ple -o model.onnx --weights trained.safetensors", "with trained ones"],
+          ["plec compile model.ple -o model.onnx --precision fp16", "half the size"],
+          ["plec compile model.ple -o model.onnx --outputs 'ctr,gates/*'", "some outputs, and the inputs that they read"],
+          ["plec compile model.ple -o model.onnx --without graph", "for callers that never have this input"],
           ["plec compile model.ple --target tfjs -o model/", "model.json and weight shards, for tf.loadGraphModel"],
         ],
         "The metadata of what is written holds the hash of the spec, its inputs, slices and tasks, and where the weights come from.",

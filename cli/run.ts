@@ -13,6 +13,7 @@ import { prepareBatch } from "../runtime/inputs.ts";
 import { describeTally, printFindings, tally } from "./findings.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
+import { matchNames } from "./match-names.ts";
 import { outputTables, predictionTable, tensorToJson } from "./predictions.ts";
 import { reading } from "./spec-files.ts";
 import { plecVersion } from "./version.ts";
@@ -100,8 +101,12 @@ async function loadSpec(file: string, options: RunOptions, io: Io): Promise<Load
     return { description, engine: interpreterEngine(model.graph, weights.weights) };
   }
   if (options.engine === "tfjs") {
-    const { buildGraphModel } = await import("../runtime/build-graph-model.ts");
-    return { description, engine: await startTfjs(() => buildGraphModel(model, weights, plecVersion()), options.backend) };
+    const [{ buildGraphModel }, { graphOfPart }] = await Promise.all([
+      import("../runtime/build-graph-model.ts"),
+      import("../runtime/build-onnx.ts"),
+    ]);
+    const graph = graphOfPart(model, {}, weights.weights);
+    return { description, engine: await startTfjs(() => buildGraphModel(model, graph, weights, plecVersion()), options.backend) };
   }
   const { buildOnnx } = await import("../runtime/build-onnx.ts");
   return { description, engine: await startOnnxRuntime(await buildOnnx(model, weights, plecVersion())) };
@@ -140,10 +145,11 @@ async function loadCompiled(file: string, options: RunOptions): Promise<Loaded> 
   const { readDescription } = await import("../runtime/read-onnx.ts");
   const description = readDescription(bytes);
   if (description === null) throw new CommandError(`${file} is not an ONNX file written by plec`);
-  return { description, engine: await startOnnxRuntime(bytes) };
+  return { description, engine: await startOnnxRuntime(file) };
 }
 
-async function startOnnxRuntime(model: Uint8Array): Promise<Engine> {
+/** From bytes, or from a path where weights may lie in a file beside it. */
+async function startOnnxRuntime(model: Uint8Array | string): Promise<Engine> {
   try {
     return await onnxRuntimeEngine(model);
   } catch (error) {
@@ -164,28 +170,15 @@ function findingsError(path: string, diagnostics: readonly Diagnostic[], io: Io)
   return new CommandError(`${path}: ${describeTally(tally(diagnostics))}`, exitCodes.findings);
 }
 
-/** Names of the further outputs that match; a pattern that matches none is an error. */
+/** Names of the further outputs that match; a pattern that matches none is an error. A file without predictions gives all that it has. */
 function selectOutputs(description: ModelDescription, patterns: string | undefined): readonly string[] {
-  if (patterns === undefined) return [];
+  if (patterns === undefined) return description.tasks.length === 0 ? description.outputs.map((output) => output.name) : [];
   const names = description.outputs.map((output) => output.name);
-  const selected = patterns
-    .split(",")
-    .map((pattern) => pattern.trim())
-    .filter((pattern) => pattern !== "")
-    .flatMap((pattern) => {
-      const expression = new RegExp(`^${pattern.split("*").map(escapeForRegExp).join(".*")}$`);
-      const matching = names.filter((name) => expression.test(name));
-      if (matching.length === 0) {
-        const known = names.length === 0 ? "the model has no outputs beside its predictions" : `the outputs are ${names.join(", ")}`;
-        throw new CommandError(`no output is called ${pattern}; ${known}`);
-      }
-      return matching;
-    });
-  return [...new Set(selected)];
-}
-
-function escapeForRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const { selected, unmatched } = matchNames(patterns, names);
+  const [wrong] = unmatched;
+  if (wrong === undefined) return selected;
+  const known = names.length === 0 ? "the model has no outputs beside its predictions" : `the outputs are ${names.join(", ")}`;
+  throw new CommandError(`no output is called ${wrong}; ${known}`);
 }
 
 function countRows(results: Batch): number {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { CheckedModel } from "../compiler/model.ts";
-import { initialWeights } from "../compiler/weights.ts";
+import { drawWeights } from "../compiler/weights.ts";
 import type { TracedWeights } from "../runtime/description.ts";
 import { CommandError, exitCodes } from "./io.ts";
 import { reading } from "./spec-files.ts";
@@ -16,7 +16,7 @@ export async function resolveWeights(
   options: { readonly weights?: string; readonly seed: number },
 ): Promise<TracedWeights> {
   const path = options.weights;
-  if (path === undefined) return { weights: initialWeights(model.graph, options.seed), origin: { seed: options.seed } };
+  if (path === undefined) return { weights: drawWeights(model.graph, options.seed), origin: { seed: options.seed } };
   const bytes = reading(path, () => readFileSync(path));
   const { readWeights, SafetensorsError } = await import("../runtime/safetensors.ts");
   try {

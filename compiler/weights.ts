@@ -5,9 +5,23 @@ import { broadcastTo, evaluateShape } from "./ir/ndarray.ts";
 /** Values of the params by name, row-major. */
 export type Weights = ReadonlyMap<string, Float32Array>;
 
+/** Values of the params by name, where they need not all be in memory at once. */
+export type WeightSource = Pick<Weights, "get">;
+
 /** Fresh weights: each param from its initialiser, with a stream of chance of its own, so that adding a param changes no other. */
 export function initialWeights(graph: Pick<Graph, "params">, seed: number): Weights {
   return new Map(graph.params.map((param) => [param.name, initialValues(param, seed)]));
+}
+
+/** The same weights as `initialWeights`, each drawn when it is asked for and not kept. */
+export function drawWeights(graph: Pick<Graph, "params">, seed: number): WeightSource {
+  const params = new Map(graph.params.map((param) => [param.name, param]));
+  return {
+    get(name) {
+      const param = params.get(name);
+      return param === undefined ? undefined : initialValues(param, seed);
+    },
+  };
 }
 
 function initialValues({ name, value, initial }: GraphParam, seed: number): Float32Array {

@@ -1,7 +1,7 @@
 import { type Dim, formatDim } from "../compiler/ir/dim.ts";
-import type { DType } from "../compiler/ir/graph.ts";
+import type { DType, Graph } from "../compiler/ir/graph.ts";
 import type { CheckedModel, ModelSlice, TaskKind } from "../compiler/model.ts";
-import type { Weights } from "../compiler/weights.ts";
+import type { WeightSource } from "../compiler/weights.ts";
 
 /** What running a model needs to know of it, as plain data: it travels in the metadata of compiled files. */
 export interface ModelDescription {
@@ -59,6 +59,18 @@ export function describeModel(model: CheckedModel): ModelDescription {
   };
 }
 
+/** The description of a model of which a graph has only some inputs and outputs. */
+export function describePart(model: CheckedModel, graph: Graph): ModelDescription {
+  const [inputs, outputs] = [graph.inputs, graph.outputs].map((items) => new Set(items.map((item) => item.name)));
+  const whole = describeModel(model);
+  return {
+    ...whole,
+    inputs: whole.inputs.filter(({ name }) => inputs?.has(name)),
+    tasks: whole.tasks.filter(({ name }) => outputs?.has(name)),
+    outputs: whole.outputs.filter(({ name }) => outputs?.has(name)),
+  };
+}
+
 function describeDim(dim: Dim): number | string {
   return typeof dim === "number" ? dim : formatDim(dim);
 }
@@ -79,6 +91,7 @@ export const metadataKeys = {
   banks: "plec.banks",
   seed: "plec.seed",
   weights: "plec.weights_sha256",
+  precision: "plec.precision",
 } as const;
 
 /** Where the weights of a compiled model come from. */
@@ -86,11 +99,16 @@ export type WeightsOrigin = { readonly seed: number } | { readonly fileHash: str
 
 /** Weights with a record of where they come from. */
 export interface TracedWeights {
-  readonly weights: Weights;
+  readonly weights: WeightSource;
   readonly origin: WeightsOrigin;
 }
 
-export function describeAsMetadata(description: ModelDescription, version: string, origin: WeightsOrigin): Record<string, string> {
+export function describeAsMetadata(
+  description: ModelDescription,
+  version: string,
+  origin: WeightsOrigin,
+  precision: "fp32" | "fp16" = "fp32",
+): Record<string, string> {
   return {
     [metadataKeys.version]: version,
     [metadataKeys.model]: description.name,
@@ -100,6 +118,7 @@ export function describeAsMetadata(description: ModelDescription, version: strin
     [metadataKeys.tasks]: JSON.stringify(description.tasks),
     [metadataKeys.outputs]: JSON.stringify(description.outputs),
     [metadataKeys.banks]: JSON.stringify(description.banks),
+    ...(precision === "fp32" ? {} : { [metadataKeys.precision]: precision }),
     ...("seed" in origin ? { [metadataKeys.seed]: String(origin.seed) } : { [metadataKeys.weights]: origin.fileHash }),
   };
 }

@@ -1,4 +1,5 @@
-// Compiles every architecture in specs/ and checks each ONNX file with the checker of Debian's python3-onnx, shape inference included.
+// Compiles every architecture in specs/, in float32, in float16 and with its weights beside it, and checks each ONNX file with the checker of Debian's
+// python3-onnx, shape inference included.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +13,7 @@ const checker = `
 import sys, onnx
 from onnx import shape_inference
 for path in sys.argv[1:]:
+    onnx.checker.check_model(path)
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
@@ -36,9 +38,10 @@ let passed = 0;
 try {
   const specs = readdirSync(join(root, "specs")).filter((name) => name.endsWith(".ple"));
   if (specs.length === 0) throw new Error("no spec found in specs/");
-  for (const spec of specs) {
-    const target = join(folder, spec.replace(/\.ple$/, ".onnx"));
-    const compiled = spawnSync(process.execPath, ["bin/plec.js", "compile", join("specs", spec), "-o", target], {
+  const forms = { single: [], half: ["--precision", "fp16"], external: ["--external-data"] };
+  for (const [spec, form] of specs.flatMap((name) => Object.keys(forms).map((key) => [name, key]))) {
+    const target = join(folder, spec.replace(/\.ple$/, `-${form}.onnx`));
+    const compiled = spawnSync(process.execPath, ["bin/plec.js", "compile", join("specs", spec), "-o", target, ...forms[form]], {
       cwd: root,
       encoding: "utf8",
     });
@@ -48,7 +51,7 @@ try {
       process.stdout.write(checked.stdout);
     } else {
       failed += 1;
-      console.error(`FAILED ${spec}\n${checked.stdout}${checked.stderr}`);
+      console.error(`FAILED ${spec} ${form}\n${checked.stdout}${checked.stderr}`);
     }
   }
 } finally {

@@ -347,6 +347,14 @@ export const catalogue = defineCatalogue({
     why: "It would be trained and run for nothing, or a gate was forgotten.",
     help: "Mix it in, or remove it.",
   },
+  "output/name-taken": {
+    severity: "error",
+    message: "output `{name}` has the name of {what}",
+    why: "A compiled model knows its inputs, predictions and outputs by name, in one namespace: a value that is fed and a value that is returned cannot share one.",
+    help: "Give the output another name, for example one with `_out` at its end.",
+    example:
+      "model M {\n  input x: f32[B, 4]\n  task t: binary { loss: bce }\n  flow per task { return linear(x, task.width) }\n  output x = x * 2\n}",
+  },
   "bank/empty": {
     severity: "error",
     message: "bank `{name}` has no entries",

@@ -76,7 +76,7 @@ export function collectDeclarations(model: Model, diagnostics: Diagnostic[]): De
   const transfers = checkTransfers(items.Transfer, tasks, diagnostics);
   const flows = assignFlows(items.Flow, tasks, enabled, diagnostics);
   checkTransfersApplied(transfers, flows, diagnostics);
-  checkOutputNames(items.Output, [...items.Input, ...items.Task], diagnostics);
+  checkOutputNames(items.Output, items.Input, items.Task, diagnostics);
   checkRequiredInput(items.Input, model, diagnostics);
   for (const train of items.Train.slice(1))
     diagnostics.push(finding("train/duplicate", train.span, {}, { notes: [{ message: "the first", span: items.Train[0]?.span ?? null }] }));
@@ -316,9 +316,21 @@ function checkTransfersApplied(transfers: readonly Transfer[], flows: ReadonlyMa
 }
 
 /** Outputs stand beside the predictions, which bear the names of tasks, and beside the inputs. */
-function checkOutputNames(outputs: readonly Output[], taken: readonly (Input | Task)[], diagnostics: Diagnostic[]): void {
-  const seen = new Map(taken.map(({ name }) => [name.text, name]));
-  for (const { name } of outputs) declare(seen, name, diagnostics, () => {});
+/** A compiled model has one namespace for what goes in and what comes out, and predictions bear the names of their tasks. */
+function checkOutputNames(outputs: readonly Output[], inputs: readonly Input[], tasks: readonly Task[], diagnostics: Diagnostic[]): void {
+  const taken = new Map<string, { readonly what: string; readonly name: Name }>([
+    ...inputs.map(({ name }) => [name.text, { what: "an input", name }] as const),
+    ...tasks.map(({ name }) => [name.text, { what: "the prediction of a task", name }] as const),
+  ]);
+  const seen = new Map<string, Name>();
+  for (const { name } of outputs) {
+    const owner = taken.get(name.text);
+    if (owner === undefined) declare(seen, name, diagnostics, () => {});
+    else {
+      const notes = [{ message: "declared here", span: owner.name.span }];
+      diagnostics.push(finding("output/name-taken", name.span, { name: name.text, what: owner.what }, { notes }));
+    }
+  }
 }
 
 function checkRequiredInput(inputs: readonly Input[], model: Model, diagnostics: Diagnostic[]): void {

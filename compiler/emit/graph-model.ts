@@ -1,5 +1,6 @@
 import type { Dim } from "../ir/dim.ts";
 import type { DType, Graph, TensorType } from "../ir/graph.ts";
+import type { WeightSource } from "../weights.ts";
 import { lowerToTensorFlow, type TensorFlowConstant } from "./tensorflow-graph.ts";
 import type { TensorFlowAttribute, TensorFlowNode } from "./tensorflow-lowering.ts";
 
@@ -22,7 +23,7 @@ export interface WeightSpec {
 }
 
 export interface GraphModelOptions {
-  readonly weights: ReadonlyMap<string, Float32Array>;
+  readonly weights: WeightSource;
   readonly metadata: Readonly<Record<string, string>>;
   readonly producerVersion: string;
 }

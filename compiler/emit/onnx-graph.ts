@@ -4,6 +4,8 @@ import { castNumber } from "../ir/ndarray.ts";
 import type { OpName } from "../ops/attributes.ts";
 import type { OpDefinition } from "../ops/op.ts";
 import { opDefinition } from "../ops/table.ts";
+import type { Precision } from "../passes/choose-precision.ts";
+import type { WeightSource } from "../weights.ts";
 import type { OnnxAttributes, OnnxContext, OnnxDType, OnnxLowering, OnnxNode, OnnxOutput, OnnxSubgraph } from "./onnx-lowering.ts";
 
 /** Constants up to this many values are shared between nodes. */
@@ -13,7 +15,8 @@ export interface OnnxInitializer {
   readonly name: string;
   readonly dtype: OnnxDType;
   readonly shape: readonly number[];
-  readonly data: ArrayLike<number>;
+  /** Read when the tensor is written, so that not all weights need to be in memory at once. */
+  readonly read: () => ArrayLike<number>;
 }
 
 /** An ONNX graph as plain data, before it is encoded. */
@@ -22,16 +25,24 @@ export interface OnnxGraph {
   readonly initializers: readonly OnnxInitializer[];
 }
 
+export interface LoweringOptions {
+  readonly weights: WeightSource;
+  readonly opset: number;
+  readonly precision: Precision;
+}
+
 /** Lowers a graph: the names of inputs and outputs are kept, all others are made of source paths. */
-export function lowerGraph(graph: Graph, weights: ReadonlyMap<string, Float32Array>): OnnxGraph {
-  const lowering = new GraphLowering(graph, weights);
+export function lowerGraph(graph: Graph, options: LoweringOptions): OnnxGraph {
+  const lowering = new GraphLowering(graph, options);
   lowering.lowerNodes(graph.nodes);
   return lowering.finish();
 }
 
 class GraphLowering implements OnnxContext {
+  readonly opset: number;
   readonly #graph: Graph;
-  readonly #weights: ReadonlyMap<string, Float32Array>;
+  readonly #weights: WeightSource;
+  readonly #precision: Precision;
   /** Computed dims: these stand before all other nodes, where subgraphs can see them too. */
   readonly #dimNodes: OnnxNode[] = [];
   #nodes: OnnxNode[] = [];
@@ -39,13 +50,17 @@ class GraphLowering implements OnnxContext {
   readonly #initializers: OnnxInitializer[] = [];
   readonly #usedNames = new Map<string, number>();
   readonly #valueNames = new Map<Value, string>();
+  /** Values in the float type that they are not made in, each cast once. */
+  readonly #casts = new Map<Value, string>();
   readonly #paramNames = new Map<string, string>();
   /** Constants and computed dims by content. */
   readonly #shared = new Map<string, string>();
 
-  constructor(graph: Graph, weights: ReadonlyMap<string, Float32Array>) {
+  constructor(graph: Graph, { weights, opset, precision }: LoweringOptions) {
+    this.opset = opset;
     this.#graph = graph;
     this.#weights = weights;
+    this.#precision = precision;
     for (const { name } of [...graph.inputs, ...graph.outputs]) {
       if (this.#usedNames.has(name)) throw new Error(`the name ${name} is used twice among inputs and outputs`);
       this.#usedNames.set(name, 0);
@@ -61,7 +76,10 @@ class GraphLowering implements OnnxContext {
       const lower = (opDefinition(node.op) as OpDefinition<OpName>).onnx as (
         ...args: Parameters<OnnxLowering<OpName>>
       ) => string | readonly string[];
-      const inputs = node.inputs.map((value) => this.#nameOf(value));
+      // What a loop body reads is cast outside of the loop.
+      if (node.op === "scan") for (const value of node.attributes.body.captures) this.#nameAs(value, "f32");
+      const type = this.#precision.half.has(node) ? "f16" : "f32";
+      const inputs = node.inputs.map((value) => this.#nameAs(value, type));
       const result = lower(this, inputs, node);
       const names = typeof result === "string" ? [result] : result;
       for (const [index, output] of node.outputs.entries()) this.#valueNames.set(output, names[index] as string);
@@ -71,10 +89,14 @@ class GraphLowering implements OnnxContext {
 
   /** Gives the outputs their names and joins the parts. */
   finish(): OnnxGraph {
+    for (const { name, value } of this.#graph.outputs) {
+      this.#path = name;
+      this.#nameAs(value, "f32");
+    }
     const made = new Set(this.#nodes.flatMap((node) => node.outputs));
     const renamed = new Map<string, string>();
     for (const { name, value } of this.#graph.outputs) {
-      const from = this.#nameOf(value);
+      const from = this.#nameAs(value, "f32");
       if (made.has(from) && !renamed.has(from)) renamed.set(from, name);
       else this.#nodes.push({ type: "Identity", name: this.#unique(name), inputs: [from], outputs: [name], attributes: {} });
     }
@@ -93,11 +115,11 @@ class GraphLowering implements OnnxContext {
   }
 
   constant(dtype: OnnxDType, shape: readonly number[], data: readonly number[]): string {
-    const values = dtype === "i64" ? data : data.map((value) => castNumber(value, dtype));
+    const values = dtype === "i64" || dtype === "f16" ? data : data.map((value) => castNumber(value, dtype));
     const hint = shape.length === 0 ? `constant/${dtype}_${values[0]}` : `constant/${dtype}_${shape.join("x")}`;
-    if (values.length > largestShared) return this.#initializer(hint, dtype, shape, values);
+    if (values.length > largestShared) return this.#initializer(hint, dtype, shape, () => values);
     return this.#once(`${dtype}[${shape.join()}]${values.map((value) => (Object.is(value, -0) ? "-0" : value)).join()}`, () =>
-      this.#initializer(hint, dtype, shape, values),
+      this.#initializer(hint, dtype, shape, () => values),
     );
   }
 
@@ -132,10 +154,9 @@ class GraphLowering implements OnnxContext {
     const before = this.#paramNames.get(name);
     if (before !== undefined) return before;
     const param = this.#graph.params.find((candidate) => candidate.name === name);
-    const data = this.#weights.get(name);
-    if (param === undefined || data === undefined) throw new Error(`the param ${name} has no weights`);
+    if (param === undefined) throw new Error(`the graph has no param ${name}`);
     const shape = param.value.type.shape.map((dim) => evaluateDim(dim, new Map()));
-    const unique = this.#initializer(name, "f32", shape, data);
+    const unique = this.#initializer(name, this.#precision.stored.has(name) ? "f16" : "f32", shape, () => this.#weightsOf(name));
     this.#paramNames.set(name, unique);
     return unique;
   }
@@ -153,7 +174,29 @@ class GraphLowering implements OnnxContext {
   lowerBody(body: Body, inputs: readonly string[]): readonly string[] {
     for (const [position, value] of body.inputs.entries()) this.#valueNames.set(value, inputs[position] as string);
     this.lowerNodes(body.nodes);
-    return body.results.map((value) => this.#nameOf(value));
+    return body.results.map((value) => this.#nameAs(value, "f32"));
+  }
+
+  #weightsOf(name: string): Float32Array {
+    const values = this.#weights.get(name);
+    if (values === undefined) throw new Error(`the param ${name} has no weights`);
+    return values;
+  }
+
+  /** The name of a value, floats in the float type that is asked for. */
+  #nameAs(value: Value, type: "f16" | "f32"): string {
+    const { node } = value;
+    if (value.type.dtype !== "f32" || this.#isHalf(value) === (type === "f16")) return this.#nameOf(value);
+    if (node.op === "constant") return this.constant(type, node.attributes.shape, node.attributes.data);
+    const before = this.#casts.get(value);
+    if (before !== undefined) return before;
+    const name = this.op("Cast", [this.#nameOf(value)], { to: type === "f16" ? 10 : 1 });
+    this.#casts.set(value, name);
+    return name;
+  }
+
+  #isHalf({ node }: Value): boolean {
+    return node.op === "param" ? this.#precision.stored.has(node.attributes.name) : this.#precision.half.has(node);
   }
 
   #nameOf(value: Value): string {
@@ -177,9 +220,9 @@ class GraphLowering implements OnnxContext {
     return candidate;
   }
 
-  #initializer(hint: string, dtype: OnnxDType, shape: readonly number[], data: ArrayLike<number>): string {
+  #initializer(hint: string, dtype: OnnxDType, shape: readonly number[], read: () => ArrayLike<number>): string {
     const name = this.#unique(hint);
-    this.#initializers.push({ name, dtype, shape, data });
+    this.#initializers.push({ name, dtype, shape, read });
     return name;
   }
 

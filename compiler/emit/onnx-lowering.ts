@@ -8,10 +8,12 @@ export type OnnxLowering<K extends OpName> = (onnx: OnnxContext, inputs: readonl
 /** A number is an int, a list is ints. */
 export type OnnxAttribute = number | readonly number[] | string | { readonly float: number } | OnnxSubgraph;
 export type OnnxAttributes = Readonly<Record<string, OnnxAttribute>>;
-export type OnnxDType = DType | "i64";
+export type OnnxDType = DType | "i64" | "f16";
 
 /** What a lowering may do: append nodes and constants to the graph being written, and refer to it by value names. */
 export interface OnnxContext {
+  /** The operator set that is written, 17 or later: a lowering asks where an op has changed since. */
+  readonly opset: number;
   /** Appends a node of one output, named after the IR node's path. */
   op(type: string, inputs: readonly string[], attributes?: OnnxAttributes): string;
   /** Appends a node of several outputs. */

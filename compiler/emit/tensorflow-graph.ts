@@ -4,6 +4,7 @@ import { castNumber } from "../ir/ndarray.ts";
 import type { OpName } from "../ops/attributes.ts";
 import type { OpDefinition } from "../ops/op.ts";
 import { opDefinition } from "../ops/table.ts";
+import type { WeightSource } from "../weights.ts";
 import { findSymbol } from "./onnx-graph.ts";
 import type { TensorFlowAttributes, TensorFlowContext, TensorFlowLowering, TensorFlowNode } from "./tensorflow-lowering.ts";
 import { UniqueNames } from "./unique-names.ts";
@@ -25,7 +26,7 @@ export interface TensorFlowGraph {
 }
 
 /** Lowers a graph: the names of inputs and outputs are kept, all others are made of source paths. */
-export function lowerToTensorFlow(graph: Graph, weights: ReadonlyMap<string, Float32Array>): TensorFlowGraph {
+export function lowerToTensorFlow(graph: Graph, weights: WeightSource): TensorFlowGraph {
   const lowering = new Lowering(graph, weights);
   lowering.lowerNodes(graph.nodes);
   return lowering.finish();
@@ -33,7 +34,7 @@ export function lowerToTensorFlow(graph: Graph, weights: ReadonlyMap<string, Flo
 
 class Lowering implements TensorFlowContext {
   readonly #graph: Graph;
-  readonly #weights: ReadonlyMap<string, Float32Array>;
+  readonly #weights: WeightSource;
   readonly #names = new UniqueNames();
   readonly #nodes: TensorFlowNode[] = [];
   readonly #constants: TensorFlowConstant[] = [];
@@ -42,7 +43,7 @@ class Lowering implements TensorFlowContext {
   readonly #shared = new Map<string, string>();
   #path = "";
 
-  constructor(graph: Graph, weights: ReadonlyMap<string, Float32Array>) {
+  constructor(graph: Graph, weights: WeightSource) {
     this.#graph = graph;
     this.#weights = weights;
     for (const { name } of [...graph.inputs, ...graph.outputs]) {

@@ -1,8 +1,8 @@
 import type { Span } from "../../dsl/source.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
-import { SymbolicDim } from "./dim.ts";
 import { isShapeError, type ShapeError } from "../ops/op.ts";
 import { inferTypes } from "../ops/table.ts";
+import { SymbolicDim } from "./dim.ts";
 import type { Body, Node, NodeOf, TensorType, Value } from "./graph.ts";
 
 /** Where a node comes from. */

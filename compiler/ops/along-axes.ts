@@ -13,15 +13,15 @@ type AxisOp = "softmax" | "log_softmax" | "cumsum" | "reverse";
 
 /** Reductions, and ops that keep the shape and work along one axis. */
 export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
-  reduce_sum: reduction({ tfjs: "Sum", type: "ReduceSum", axes: "input" }, ["f32", "i32"], { start: 0, row: sumRow }),
+  reduce_sum: reduction({ tfjs: "Sum", type: "ReduceSum", axesAreInputSince: 13 }, ["f32", "i32"], { start: 0, row: sumRow }),
   reduce_mean: reduction(
-    { tfjs: "Mean", type: "ReduceMean", axes: "attribute" },
+    { tfjs: "Mean", type: "ReduceMean", axesAreInputSince: 18 },
     ["f32"],
     { start: 0, row: sumRow },
     (total, count) => total / count,
   ),
-  reduce_max: reduction({ tfjs: "Max", type: "ReduceMax", axes: "attribute" }, ["f32", "i32"], { start: -Infinity, row: maxRow }),
-  reduce_min: reduction({ tfjs: "Min", type: "ReduceMin", axes: "attribute" }, ["f32", "i32"], { start: Infinity, row: minRow }),
+  reduce_max: reduction({ tfjs: "Max", type: "ReduceMax", axesAreInputSince: 18 }, ["f32", "i32"], { start: -Infinity, row: maxRow }),
+  reduce_min: reduction({ tfjs: "Min", type: "ReduceMin", axesAreInputSince: 18 }, ["f32", "i32"], { start: Infinity, row: minRow }),
 
   softmax: {
     infer: keepShape("f32"),
@@ -156,7 +156,7 @@ function axisSamples<K extends AxisOp>([low, high]: readonly [number, number]): 
 }
 
 function reduction<K extends ReduceOp>(
-  target: { readonly tfjs: string; readonly type: string; readonly axes: "input" | "attribute" },
+  target: { readonly tfjs: string; readonly type: string; readonly axesAreInputSince: number },
   allowed: readonly DType[],
   folding: { readonly start: number; readonly row: FoldRow },
   finish?: (total: number, count: number) => number,
@@ -183,7 +183,7 @@ function reduction<K extends ReduceOp>(
     evaluate: ([x], { axes, keep }) => [reduce(x as NdArray, axes, keep, folding, finish)],
     onnx: (onnx, [x], { attributes: { axes, keep } }) => {
       if (axes.length === 0) return x as string;
-      if (target.axes === "input") return onnx.op(target.type, [x as string, onnx.ints(axes)], { keepdims: Number(keep) });
+      if (onnx.opset >= target.axesAreInputSince) return onnx.op(target.type, [x as string, onnx.ints(axes)], { keepdims: Number(keep) });
       return onnx.op(target.type, [x as string], { axes, keepdims: Number(keep) });
     },
     tfjs: (tf, [x], { attributes: { axes, keep } }) =>

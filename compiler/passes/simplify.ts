@@ -10,16 +10,7 @@ const largestFolded = 256;
 
 /** Clean-ups for the graph that predicts: no op is left that moves nothing, and dropout and gradient stops are gone. */
 export function simplify(graph: Graph): Graph {
-  return rewriteGraph(graph, [
-    inferenceOnly,
-    noEffect,
-    neutralOperand,
-    reshapeOfReshape,
-    transposeOfTranspose,
-    sliceOfSlice,
-    sliceOfConcat,
-    foldConstants,
-  ]);
+  return rewriteGraph(graph, simplifications);
 }
 
 /** dropout(x), stop_gradient(x) → x */
@@ -117,6 +108,18 @@ const foldConstants: Rule = (node, inputs, rewriter) => {
   if (result === undefined || !result.data.every(Number.isFinite)) return null;
   return [constant(rewriter, dtype, result.shape, [...result.data])];
 };
+
+/** The rules of `simplify`, for passes that add rules of their own. */
+export const simplifications: readonly Rule[] = [
+  inferenceOnly,
+  noEffect,
+  neutralOperand,
+  reshapeOfReshape,
+  transposeOfTranspose,
+  sliceOfSlice,
+  sliceOfConcat,
+  foldConstants,
+];
 
 function constant(rewriter: Rewriter, dtype: Value["type"]["dtype"], shape: readonly number[], data: readonly number[]): Value {
   return rewriter.add("constant", [], { dtype, shape, data });

@@ -3,11 +3,11 @@ import type { Graph } from "../../compiler/ir/graph.ts";
 import { interpret } from "../../compiler/ir/interpreter.ts";
 import { makeArray } from "../../compiler/ir/ndarray.ts";
 import { prune } from "../../compiler/passes/prune.ts";
-import type { Weights } from "../../compiler/weights.ts";
+import type { WeightSource } from "../../compiler/weights.ts";
 import { type Batch, type Engine, makeTensor } from "../engine.ts";
 
 /** The reference interpreter as an engine: float64 throughout, slow, without any library. */
-export function interpreterEngine(graph: Graph, weights: Weights): Engine {
+export function interpreterEngine(graph: Graph, weights: WeightSource): Engine {
   const params = new Map(
     graph.params.map((param) => {
       const values = weights.get(param.name);

@@ -56,9 +56,12 @@ describe("every kernel that graphs use is one that tfjs-node-gpu and wasm regist
 
   test.each(readdirSync("specs").filter((name) => name.endsWith(".ple")))("%s", async (spec) => {
     for (const model of checkFile(`specs/${spec}`).models) {
-      const engine = await tfjsEngine(buildGraphModel(model, { weights: initialWeights(model.graph, 1), origin: { seed: 1 } }, "test"), {
-        backend: "wasm",
-      });
+      const engine = await tfjsEngine(
+        buildGraphModel(model, model.graph, { weights: initialWeights(model.graph, 1), origin: { seed: 1 } }, "test"),
+        {
+          backend: "wasm",
+        },
+      );
       expectRegistered(await kernelsOf(() => engine.run(generateBatch(describeModel(model), 1, 1))));
       await engine.close();
     }

@@ -110,6 +110,13 @@ export const modelCases: readonly Case[] = [
   ["a tower in a bank", model("experts b { e = G(x) }\n  output o = b.e", "tower G(x: f32[B, n]) { return x * 2 }"), "role/mismatch 6:19"],
   ["a module in a bank", model("experts b { e = G(x) }\n  output o = b.e", "module G(x: f32[B, n]) { return x * 2 }")],
 
+  // ── names of outputs ──────────────────────────────────────────────────────
+  ["an output called like an input", model("output x = x * 2"), "output/name-taken 6:10 output `x` has the name of an input"],
+  ["an output called like a task", model("output t = x"), "output/name-taken 6:10 output `t` has the name of the prediction of a task"],
+  ["an output per task called like an input", model("output x per task = logit"), "output/name-taken 6:10"],
+  ["an output called like a let", model("let h = x * 2\n  output h = h")],
+  ["two outputs of one name", model("output o = x\n  output o = x * 2"), "name/duplicate 7:10"],
+
   // ── penalties and outputs ─────────────────────────────────────────────────
   ["a penalty", model("penalty p = mean(x * x, axis: [0, 1])")],
   ["a penalty that is no scalar", model("penalty p = x"), "type/mismatch 6:15 the penalty `p` must be a scalar f32[], not f32[B, 8]"],

@@ -108,7 +108,7 @@ export const nameCases: readonly Case[] = [
   ["two fields of a record", model("let r = { a: 1, a: 2 }\n  output o = x * r.a"), "name/duplicate 6:19"],
   ["two settings of a task", model("").replace("loss: bce", "loss: bce, weight: 1, weight: 2"), "name/duplicate 4:42"],
   ["two outputs of a model", model("output o = x\n  output o = x * 2"), "name/duplicate 7:10"],
-  ["an output like a task", model("output t = x"), "name/duplicate 6:10"],
+  ["an output like a task", model("output t = x"), "output/name-taken 6:10"],
   [
     "two outputs of a definition",
     model("", "module F(x: f32[B, n]) {\n  output a = x\n  output a = x * 2\n  return a\n}"),
