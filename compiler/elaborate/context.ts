@@ -27,8 +27,12 @@ export interface DeclaredParam extends GraphParam {
 }
 
 export interface DeclaredPenalty {
-  readonly name: string;
+  /** The path of its place: tasks that share an instance share it too. */
+  readonly path: string;
   readonly value: Value;
+  /** The task that it was evaluated for, if any. */
+  readonly task: string | null;
+  readonly span: Span;
 }
 
 /** Findings that symbols alone cannot decide. */
