@@ -13,8 +13,6 @@ export interface LoadedFile {
   readonly path: string;
   readonly source: Source;
   readonly file: File;
-  /** Part of the library that comes with plec. */
-  readonly library: boolean;
   readonly imported: readonly ImportedName[];
 }
 
@@ -79,10 +77,10 @@ class Loader {
     const name = shown ?? this.#shownName(path);
     const text = path === this.#entry && this.#text !== undefined ? this.#text : this.#read(path, name, importedBy);
     if (text === null) return null;
-    const { source, file, diagnostics } = parseCached(name, text);
+    const { source, file, diagnostics } = parseCached(path, name, text, isInside(this.#library, path));
     this.diagnostics.push(...diagnostics);
     const imported: ImportedName[] = [];
-    const loaded: LoadedFile = { path, source, file, library: isInside(this.#library, path), imported };
+    const loaded: LoadedFile = { path, source, file, imported };
     this.files.set(path, loaded);
     this.#open.push(path);
     for (const statement of file.imports) imported.push(...this.#import(statement, loaded));
@@ -137,16 +135,14 @@ class Loader {
       return this.#fail("import/not-found", span, value, isAbsolute(value) ? null : help);
     }
     const base = inLibrary ? join(this.#library, value.slice("std/".length)) : resolve(dirname(importer.path), value);
-    const inside = isInside(inLibrary || importer.library ? this.#library : this.#root, base);
+    const fromLibrary = inLibrary || importer.source.library;
+    const inside = isInside(fromLibrary ? this.#library : this.#root, base);
     if (!inside) return this.#fail("import/outside", span, value, null);
     const paths = candidateFiles(base);
     if (paths === null) return this.#fail("import/not-found", span, value, this.#nearPath(base));
     const files: LoadedFile[] = [];
     for (const path of paths) {
-      if (
-        !isInside(importer.library || inLibrary ? this.#library : this.#root, realPath(path)) &&
-        !isInside(realPath(this.#root), realPath(path))
-      ) {
+      if (!isInside(fromLibrary ? this.#library : this.#root, realPath(path)) && !isInside(realPath(this.#root), realPath(path))) {
         return this.#fail("import/outside", span, value, "the file is a link to a place outside");
       }
       if (this.#open.includes(path)) {
@@ -222,21 +218,21 @@ export function topLevelNames(file: File): readonly string[] {
 }
 
 interface Parsed {
-  readonly text: string;
   readonly source: Source;
   readonly file: File;
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** By path. */
 const parsedFiles = new Map<string, Parsed>();
 
-/** Library files are parsed once for each process, and any file again only when its text has changed. */
-function parseCached(name: string, text: string): Parsed {
-  const before = parsedFiles.get(name);
-  if (before?.text === text) return before;
-  const source = new Source(name, text);
+/** Library files are parsed once for each process, and any file again only when its text or its name in messages has changed. */
+function parseCached(path: string, name: string, text: string, library: boolean): Parsed {
+  const before = parsedFiles.get(path);
+  if (before?.source.text === text && before.source.name === name) return before;
+  const source = new Source(name, text, { library });
   const { file, diagnostics } = parse(source);
-  const parsed = { text, source, file, diagnostics };
-  parsedFiles.set(name, parsed);
+  const parsed = { source, file, diagnostics };
+  parsedFiles.set(path, parsed);
   return parsed;
 }

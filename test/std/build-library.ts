@@ -63,7 +63,7 @@ model Wrapped {
 }
 `;
   const { models, diagnostics } = checkSource("test/std/wrapped.ple", text);
-  const faults = diagnostics.filter(({ severity, span }) => severity === "error" || span?.source.name.startsWith("std/"));
+  const faults = diagnostics.filter(({ severity, span }) => severity === "error" || span?.source.library);
   const model = models[0];
   if (model === undefined || faults.length > 0) throw new Error(faults.map(showDiagnostic).join("\n"));
   const graph = withOutputs(model.graph, model.parameters, new Map(model.penalties.map(({ name, value }) => [name, value])));
