@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { CheckedModel } from "../compiler/model.ts";
 import { drawWeights } from "../compiler/weights.ts";
 import type { TracedWeights } from "../runtime/description.ts";
@@ -17,14 +15,21 @@ export async function resolveWeights(
 ): Promise<TracedWeights> {
   const path = options.weights;
   if (path === undefined) return { weights: drawWeights(model.graph, options.seed), origin: { seed: options.seed } };
-  const bytes = reading(path, () => readFileSync(path));
-  const { readWeights, SafetensorsError } = await import("../runtime/safetensors.ts");
-  try {
+  const [{ placeWeights, SafetensorsError }, { bytesOfFile, hashOfFile }] = await Promise.all([
+    import("../runtime/safetensors.ts"),
+    import("../runtime/file-bytes.ts"),
+  ]);
+  const attempt = <T>(read: () => T): T => {
+    try {
+      return reading(path, read);
+    } catch (error) {
+      if (error instanceof SafetensorsError) throw new CommandError(`${path}: ${error.message}`, exitCodes.findings);
+      throw error;
+    }
+  };
+  return attempt(() => {
     // A file holds what training trains: parameters of penalties too, which predictions do not need.
-    const weights = readWeights(bytes, { params: model.parameters });
-    return { weights, origin: { fileHash: createHash("sha256").update(bytes).digest("hex") } };
-  } catch (error) {
-    if (error instanceof SafetensorsError) throw new CommandError(`${path}: ${error.message}`, exitCodes.findings);
-    throw error;
-  }
+    const weights = placeWeights(bytesOfFile(path), { params: model.parameters });
+    return { weights: { get: (name) => attempt(() => weights.get(name)) }, origin: { fileHash: hashOfFile(path) } };
+  });
 }
