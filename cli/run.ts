@@ -108,8 +108,18 @@ async function loadSpec(file: string, options: RunOptions, io: Io): Promise<Load
     const graph = graphOfPart(model, {}, weights.weights);
     return { description, engine: await startTfjs(() => buildGraphModel(model, graph, weights, plecVersion()), options.backend) };
   }
-  const { buildOnnx } = await import("../runtime/build-onnx.ts");
-  return { description, engine: await startOnnxRuntime(await buildOnnx(model, weights, plecVersion())) };
+  const [{ buildOnnx }, { TooLargeForOneFile }] = await Promise.all([
+    import("../runtime/build-onnx.ts"),
+    import("../compiler/emit/onnx.ts"),
+  ]);
+  try {
+    return { description, engine: await startOnnxRuntime(await buildOnnx(model, weights, plecVersion())) };
+  } catch (error) {
+    if (!(error instanceof TooLargeForOneFile)) throw error;
+    const size = `${(error.bytes / 2 ** 30).toFixed(1)} GiB of weights`;
+    const help = `compile it and run the file: plec compile ${file} -o ${basename(file, ".ple")}.onnx`;
+    throw new CommandError(`${model.name} has ${size}, more than ONNX Runtime takes from memory; ${help}`, exitCodes.findings);
+  }
 }
 
 function refuseSpecOptions(file: string, options: RunOptions): void {
