@@ -6,6 +6,7 @@ import { parse } from "../dsl/parser.ts";
 import { Source, type Span } from "../dsl/source.ts";
 import { closest } from "../dsl/suggest.ts";
 import { finding } from "./check/catalogue.ts";
+import { restoreTree, storedName } from "./library-trees.ts";
 
 /** A parsed file with what its imports stand for. */
 export interface LoadedFile {
@@ -39,6 +40,8 @@ export interface Project {
 export interface ProjectOptions {
   /** The folder that `std/` stands for. */
   readonly library: string;
+  /** Where the library's syntax trees are kept; null where plec runs from its sources. */
+  readonly trees: string | null;
   /** The text of the entry, when it is not that of its file. */
   readonly text?: string;
 }
@@ -58,17 +61,15 @@ export function loadProject(entryPath: string, options: ProjectOptions): Project
 class Loader {
   readonly files = new Map<string, LoadedFile>();
   readonly diagnostics: Diagnostic[] = [];
-  readonly #library: string;
+  readonly #options: ProjectOptions;
   readonly #entry: string;
-  readonly #text: string | undefined;
   readonly #root: string;
   /** Files whose imports are being read, outermost first. */
   readonly #open: string[] = [];
 
   constructor(entry: string, options: ProjectOptions) {
     this.#entry = entry;
-    this.#text = options.text;
-    this.#library = options.library;
+    this.#options = options;
     this.#root = projectRoot(dirname(entry));
   }
 
@@ -77,12 +78,13 @@ class Loader {
     const before = this.files.get(path);
     if (before !== undefined) return before;
     const name = shown ?? this.#shownName(path);
-    const text = path === this.#entry && this.#text !== undefined ? this.#text : this.#read(path, name, importedBy);
+    const given = path === this.#entry ? this.#options.text : undefined;
+    const text = given ?? this.#read(path, name, importedBy);
     if (text === null) return null;
-    const { source, file, diagnostics } = parseCached(name, text);
+    const { source, file, diagnostics } = parseCached(name, text, this.#treePath(path));
     this.diagnostics.push(...diagnostics);
     const imported: ImportedName[] = [];
-    const loaded: LoadedFile = { path, source, file, library: isInside(this.#library, path), imported };
+    const loaded: LoadedFile = { path, source, file, library: isInside(this.#options.library, path), imported };
     this.files.set(path, loaded);
     this.#open.push(path);
     for (const statement of file.imports) imported.push(...this.#import(statement, loaded));
@@ -90,8 +92,13 @@ class Loader {
     return loaded;
   }
 
+  #treePath(path: string): string | null {
+    const { library, trees } = this.#options;
+    return trees !== null && isInside(library, path) ? join(trees, storedName(relative(library, path))) : null;
+  }
+
   #shownName(path: string): string {
-    if (isInside(this.#library, path)) return `std/${relative(this.#library, path).split(sep).join("/")}`;
+    if (isInside(this.#options.library, path)) return `std/${relative(this.#options.library, path).split(sep).join("/")}`;
     const near = relative(process.cwd(), path);
     return near.startsWith("..") ? path : near;
   }
@@ -136,15 +143,15 @@ class Loader {
       const help = `write "./${value}" for a file beside this one, or "std/${value}" for the library`;
       return this.#fail("import/not-found", span, value, isAbsolute(value) ? null : help);
     }
-    const base = inLibrary ? join(this.#library, value.slice("std/".length)) : resolve(dirname(importer.path), value);
-    const inside = isInside(inLibrary || importer.library ? this.#library : this.#root, base);
+    const base = inLibrary ? join(this.#options.library, value.slice("std/".length)) : resolve(dirname(importer.path), value);
+    const inside = isInside(inLibrary || importer.library ? this.#options.library : this.#root, base);
     if (!inside) return this.#fail("import/outside", span, value, null);
     const paths = candidateFiles(base);
     if (paths === null) return this.#fail("import/not-found", span, value, this.#nearPath(base));
     const files: LoadedFile[] = [];
     for (const path of paths) {
       if (
-        !isInside(importer.library || inLibrary ? this.#library : this.#root, realPath(path)) &&
+        !isInside(importer.library || inLibrary ? this.#options.library : this.#root, realPath(path)) &&
         !isInside(realPath(this.#root), realPath(path))
       ) {
         return this.#fail("import/outside", span, value, "the file is a link to a place outside");
@@ -230,13 +237,13 @@ interface Parsed {
 
 const parsedFiles = new Map<string, Parsed>();
 
-/** Library files are parsed once for each process, and any file again only when its text has changed. */
-function parseCached(name: string, text: string): Parsed {
+/** A file is read once for each process, and again only when its text has changed. */
+function parseCached(name: string, text: string, treePath: string | null): Parsed {
   const before = parsedFiles.get(name);
   if (before?.text === text) return before;
   const source = new Source(name, text);
-  const { file, diagnostics } = parse(source);
-  const parsed = { text, source, file, diagnostics };
+  const stored = treePath !== null && existsSync(treePath) ? restoreTree(readFileSync(treePath, "utf8"), source) : null;
+  const parsed = { text, source, ...(stored === null ? parse(source) : { file: stored, diagnostics: [] }) };
   parsedFiles.set(name, parsed);
   return parsed;
 }
