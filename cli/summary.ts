@@ -58,7 +58,8 @@ function describe(model: CheckedModel, tree: ParamTree, depth: number): string {
   const enabled = model.tasks.filter((task) => task.enabled);
   const sections: string[][] = [
     [
-      `${model.name}${model.doc === null ? "" : `: ${model.doc}`}`,
+      model.name,
+      ...(model.doc === null ? [] : model.doc.split("\n")),
       `${plural(enabled.length, "task")}, ${plural(tree.parameters, "parameter")} in ${plural(tree.tensors, "tensor")}, ${plural(model.graph.nodes.length, "node")}`,
       `spec sha256 ${model.hash}`,
     ],

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
+import type { Source } from "../dsl/source.ts";
 import { resolveNames } from "./check/resolve-names.ts";
 import { builtinScope, builtins } from "./elaborate/builtins/table.ts";
 import { keyOf, newBudget } from "./elaborate/context.ts";
@@ -15,6 +16,8 @@ import { loadProject, type Project, topLevelNames } from "./project.ts";
 /** What checking a file gives. Models are there only when nothing that they use has an error. */
 export interface CheckedFile {
   readonly path: string;
+  /** Its text as it was read; null when it could not be. */
+  readonly source: Source | null;
   /** Errors first read: by file (the entry first), then by place. */
   readonly diagnostics: readonly Diagnostic[];
   readonly models: readonly CheckedModel[];
@@ -36,8 +39,9 @@ function check(path: string, project: Project): CheckedFile {
   const models: CheckedModel[] = [];
   const { entry } = project;
   // A name whose import failed is unknown without a further finding; a broken text would bring findings that follow from the break alone.
+  const source = entry?.source ?? null;
   if (entry === null || diagnostics.some(({ code }) => code.startsWith("syntax/")))
-    return { path, diagnostics: inOrder(diagnostics, project), models };
+    return { path, source, diagnostics: inOrder(diagnostics, project), models };
   const preludeNames = project.prelude === null ? [] : topLevelNames(project.prelude.file);
   for (const file of project.files) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
   const scopes = new FileScopes(builtinScope, project.prelude);
@@ -50,7 +54,7 @@ function check(path: string, project: Project): CheckedFile {
     const model = elaborateModel(item, scopes.of(entry), hash, budget, diagnostics);
     if (model !== null) models.push(model);
   }
-  return { path, diagnostics: inOrder(distinct(diagnostics), project), models: hasErrors(diagnostics) ? [] : models };
+  return { path, source, diagnostics: inOrder(distinct(diagnostics), project), models: hasErrors(diagnostics) ? [] : models };
 }
 
 /** Without what was found again: a definition's fault shows in its own check and in each model that calls it. */

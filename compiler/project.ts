@@ -14,8 +14,6 @@ export interface LoadedFile {
   readonly path: string;
   readonly source: Source;
   readonly file: File;
-  /** Part of the library that comes with plec. */
-  readonly library: boolean;
   readonly imported: readonly ImportedName[];
 }
 
@@ -81,10 +79,11 @@ class Loader {
     const given = path === this.#entry ? this.#options.text : undefined;
     const text = given ?? this.#read(path, name, importedBy);
     if (text === null) return null;
-    const { source, file, diagnostics } = parseCached(name, text, this.#treePath(path));
+    const library = isInside(this.#options.library, path);
+    const { source, file, diagnostics } = parseCached(path, new Source(name, text, { library }), library ? this.#treePath(path) : null);
     this.diagnostics.push(...diagnostics);
     const imported: ImportedName[] = [];
-    const loaded: LoadedFile = { path, source, file, library: isInside(this.#options.library, path), imported };
+    const loaded: LoadedFile = { path, source, file, imported };
     this.files.set(path, loaded);
     this.#open.push(path);
     for (const statement of file.imports) imported.push(...this.#import(statement, loaded));
@@ -94,7 +93,7 @@ class Loader {
 
   #treePath(path: string): string | null {
     const { library, trees } = this.#options;
-    return trees !== null && isInside(library, path) ? join(trees, storedName(relative(library, path))) : null;
+    return trees === null ? null : join(trees, storedName(relative(library, path)));
   }
 
   #shownName(path: string): string {
@@ -143,17 +142,16 @@ class Loader {
       const help = `write "./${value}" for a file beside this one, or "std/${value}" for the library`;
       return this.#fail("import/not-found", span, value, isAbsolute(value) ? null : help);
     }
-    const base = inLibrary ? join(this.#options.library, value.slice("std/".length)) : resolve(dirname(importer.path), value);
-    const inside = isInside(inLibrary || importer.library ? this.#options.library : this.#root, base);
+    const { library } = this.#options;
+    const base = inLibrary ? join(library, value.slice("std/".length)) : resolve(dirname(importer.path), value);
+    const home = inLibrary || importer.source.library ? library : this.#root;
+    const inside = isInside(home, base);
     if (!inside) return this.#fail("import/outside", span, value, null);
     const paths = candidateFiles(base);
     if (paths === null) return this.#fail("import/not-found", span, value, this.#nearPath(base));
     const files: LoadedFile[] = [];
     for (const path of paths) {
-      if (
-        !isInside(importer.library || inLibrary ? this.#options.library : this.#root, realPath(path)) &&
-        !isInside(realPath(this.#root), realPath(path))
-      ) {
+      if (!isInside(home, realPath(path)) && !isInside(realPath(this.#root), realPath(path))) {
         return this.#fail("import/outside", span, value, "the file is a link to a place outside");
       }
       if (this.#open.includes(path)) {
@@ -229,21 +227,20 @@ export function topLevelNames(file: File): readonly string[] {
 }
 
 interface Parsed {
-  readonly text: string;
   readonly source: Source;
   readonly file: File;
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** By path. */
 const parsedFiles = new Map<string, Parsed>();
 
-/** A file is read once for each process, and again only when its text has changed. */
-function parseCached(name: string, text: string, treePath: string | null): Parsed {
-  const before = parsedFiles.get(name);
-  if (before?.text === text) return before;
-  const source = new Source(name, text);
+/** A file is read once for each process, and again only when its text or its name in messages has changed. */
+function parseCached(path: string, source: Source, treePath: string | null): Parsed {
+  const before = parsedFiles.get(path);
+  if (before?.source.text === source.text && before.source.name === source.name) return before;
   const stored = treePath !== null && existsSync(treePath) ? restoreTree(readFileSync(treePath, "utf8"), source) : null;
-  const parsed = { text, source, ...(stored === null ? parse(source) : { file: stored, diagnostics: [] }) };
-  parsedFiles.set(name, parsed);
+  const parsed = { source, ...(stored === null ? parse(source) : { file: stored, diagnostics: [] }) };
+  parsedFiles.set(path, parsed);
   return parsed;
 }

@@ -27,8 +27,12 @@ export interface DeclaredParam extends GraphParam {
 }
 
 export interface DeclaredPenalty {
-  readonly name: string;
+  /** The path of its place: tasks that share an instance share it too. */
+  readonly path: string;
   readonly value: Value;
+  /** The task that it was evaluated for, if any. */
+  readonly task: string | null;
+  readonly span: Span;
 }
 
 /** Findings that symbols alone cannot decide. */
@@ -182,15 +186,11 @@ export function report<C extends Code>(
 export function faultOf(span: Span, frame: Frame | null): { readonly span: Span; readonly frame: Frame | null } {
   let at = span;
   let outer = frame;
-  while (isLibrary(at) && outer !== null) {
+  while (at.source.library && outer !== null) {
     at = outer.span;
     outer = outer.parent;
   }
-  return isLibrary(at) ? { span, frame } : { span: at, frame: at === span ? frame : outer };
-}
-
-function isLibrary({ source }: Span): boolean {
-  return source.name.startsWith("std/");
+  return at.source.library ? { span, frame } : { span: at, frame: at === span ? frame : outer };
 }
 
 /** Notes that say something new: not the finding's own place again, nor the same thing twice. */
