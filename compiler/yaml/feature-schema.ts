@@ -97,6 +97,7 @@ class SchemaReader {
     const columns = `${difference} ${difference === 1 ? "column" : "columns"} ${stated > sum ? "without a name" : "too many"}`;
     const help = ofFeatures ? columns : `${widths.join(" + ")} = ${sum}: ${columns}`;
     this.#diagnostics.push(yamlFinding("schema/width", span, { message: `\`${path}\` is ${stated} wide and ${what}` }, { help }));
+    return null;
   }
 
   #groups({ value }: YamlEntry, path: string): readonly Slice[] | null {
