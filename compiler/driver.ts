@@ -76,8 +76,8 @@ function inOrder(diagnostics: readonly Diagnostic[], project: Project): readonly
 
 function hashSources(project: Project): string {
   const hash = createHash("sha256");
-  for (const { source } of [...project.files].sort((a, b) => (a.source.name < b.source.name ? -1 : 1)))
-    hash.update(`${source.text.length}\n${source.text}`);
+  const sources = [...project.files.map(({ source }) => source), ...project.schemas];
+  for (const { text } of sources.sort((a, b) => (a.name < b.name ? -1 : 1))) hash.update(`${text.length}\n${text}`);
   return hash.digest("hex");
 }
 

@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import type { File, Import } from "../dsl/ast.ts";
+import type { File, Import, StringLiteral } from "../dsl/ast.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { parse } from "../dsl/parser.ts";
 import { Source, type Span } from "../dsl/source.ts";
 import { closest } from "../dsl/suggest.ts";
 import { finding } from "./check/catalogue.ts";
 import { restoreTree, storedName } from "./library-trees.ts";
+import { expandSchemas } from "./yaml/expand-schemas.ts";
 
 /** A parsed file with what its imports stand for. */
 export interface LoadedFile {
@@ -32,6 +33,8 @@ export interface Project {
   readonly prelude: LoadedFile | null;
   /** Every file that was read, the entry first. */
   readonly files: readonly LoadedFile[];
+  /** The feature schemas that inputs are taken from. */
+  readonly schemas: readonly Source[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -53,11 +56,12 @@ export function loadProject(entryPath: string, options: ProjectOptions): Project
   const entry = loader.load(resolve(entryPath), entryPath, null);
   const preludePath = join(options.library, `prelude${extension}`);
   const prelude = existsSync(preludePath) ? loader.load(preludePath, null, null) : null;
-  return { entry, prelude, files: [...loader.files.values()], diagnostics: loader.diagnostics };
+  return { entry, prelude, files: [...loader.files.values()], schemas: [...loader.schemas.values()], diagnostics: loader.diagnostics };
 }
 
 class Loader {
   readonly files = new Map<string, LoadedFile>();
+  readonly schemas = new Map<string, Source>();
   readonly diagnostics: Diagnostic[] = [];
   readonly #options: ProjectOptions;
   readonly #entry: string;
@@ -80,8 +84,10 @@ class Loader {
     const text = given ?? this.#read(path, name, importedBy);
     if (text === null) return null;
     const library = isInside(this.#options.library, path);
-    const { source, file, diagnostics } = parseCached(path, new Source(name, text, { library }), library ? this.#treePath(path) : null);
-    this.diagnostics.push(...diagnostics);
+    const parsed = parseCached(path, new Source(name, text, { library }), library ? this.#treePath(path) : null);
+    const { source } = parsed;
+    this.diagnostics.push(...parsed.diagnostics);
+    const file = parsed.schemas ? expandSchemas(parsed.file, (schema) => this.#schema(schema, path), this.diagnostics) : parsed.file;
     const imported: ImportedName[] = [];
     const loaded: LoadedFile = { path, source, file, imported };
     this.files.set(path, loaded);
@@ -166,6 +172,23 @@ class Loader {
     return files.length > 0 ? files : null;
   }
 
+  /** The text of a feature schema beside the spec at `importer`; null once reported. */
+  #schema({ value, span }: StringLiteral, importer: string): Source | null {
+    const path = resolve(dirname(importer), value);
+    const before = this.schemas.get(path);
+    if (before !== undefined) return before;
+    if (isAbsolute(value) || !isInside(this.#root, path)) return this.#fail("import/outside", span, value, null);
+    if (!existsSync(path)) return this.#fail("import/not-found", span, value, this.#nearPath(path));
+    if (!isInside(realPath(this.#root), realPath(path)))
+      return this.#fail("import/outside", span, value, "the file is a link to a place outside");
+    const name = this.#shownName(path);
+    const text = this.#read(path, name, span);
+    if (text === null) return null;
+    const source = new Source(name, text);
+    this.schemas.set(path, source);
+    return source;
+  }
+
   #fail(code: "import/not-found" | "import/outside", span: Span, path: string, help: string | null): null {
     this.diagnostics.push(finding(code, span, { path }, { help }));
     return null;
@@ -230,6 +253,8 @@ interface Parsed {
   readonly source: Source;
   readonly file: File;
   readonly diagnostics: readonly Diagnostic[];
+  /** Whether an input is taken from a feature schema. */
+  readonly schemas: boolean;
 }
 
 /** By path. */
@@ -240,7 +265,9 @@ function parseCached(path: string, source: Source, treePath: string | null): Par
   const before = parsedFiles.get(path);
   if (before?.source.text === source.text && before.source.name === source.name) return before;
   const stored = treePath !== null && existsSync(treePath) ? restoreTree(readFileSync(treePath, "utf8"), source) : null;
-  const parsed = { source, ...(stored === null ? parse(source) : { file: stored, diagnostics: [] }) };
+  const { file, diagnostics } = stored === null ? parse(source) : { file: stored, diagnostics: [] };
+  const inputs = file.items.flatMap((item) => (item.kind === "Model" ? item.items.filter((inner) => inner.kind === "Input") : []));
+  const parsed = { source, file, diagnostics, schemas: inputs.some(({ schema }) => schema !== null) };
   parsedFiles.set(path, parsed);
   return parsed;
 }

@@ -13,7 +13,8 @@ export function checkUnused(declarations: Declarations, scope: ModelScope, prune
     const ranges = reads.get(info.name);
     const declared = declarations.inputs.find((input) => input.name.text === info.name);
     if (ranges === undefined) session.report(finding("input/unused", info.span, { name: info.name }));
-    else for (const slice of info.slices) checkSlice(slice, info.name, slice.name, ranges, declared?.slices ?? [], session);
+    else
+      for (const slice of info.slices) if (!slice.column) checkSlice(slice, info.name, slice.name, ranges, declared?.slices ?? [], session);
   }
   checkExperts(scope, pruned, session);
 }
@@ -37,7 +38,9 @@ function checkSlice(
   const node = nodes.find((candidate) => candidate.name.text === slice.name);
   const read = ranges.some((range) => range.start < slice.start + slice.width && slice.start < range.stop);
   if (!read && slice.width > 0) session.report(finding("slice/unused", node?.name.span ?? null, { name: path, input }));
-  else for (const inner of slice.slices) checkSlice(inner, input, `${path}.${inner.name}`, ranges, node?.slices ?? [], session);
+  else
+    for (const inner of slice.slices)
+      if (!inner.column) checkSlice(inner, input, `${path}.${inner.name}`, ranges, node?.slices ?? [], session);
 }
 
 /** The columns of each input's last axis that are read, by input name. */
