@@ -189,6 +189,29 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (spec: string, options) => exit(await (await import("./ir.ts")).ir(spec, options, io)));
 
+  command("diff", "Compare two models: what changed in the architecture, and whether weights still load.")
+    .argument("<before>", "a spec, or one of a git revision: HEAD~1:specs/model.ple")
+    .argument("<after>", "the spec to compare it with")
+    .option("--breaking", "fail only when inputs or outputs changed so that callers of the model break")
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec diff old.ple new.ple", "what changed"],
+          ["plec diff HEAD:model.ple model.ple", "what I changed since the last commit"],
+          ["plec diff v1.ple v2.ple --breaking", "in CI, before callers find out"],
+        ],
+        [
+          "Formatting, comments and names that no one outside sees are no change. Callers break when an input is added that must be given,",
+          "is removed or takes other values, and when an output is removed or has another shape. A new optional input breaks nothing.",
+          "Exit code: 0 no change (--breaking: nothing that breaks callers), 1 changes, 2 wrong use, or a spec with errors.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (before: string, after: string, options) => exit(await (await import("./diff.ts")).diff(before, after, options, io)));
+
   command("explain", "Explain a diagnostic: why it is one, and what to do.")
     .argument("[code]", "a code such as dim/mismatch; without it, all codes are listed")
     .addOption(json())

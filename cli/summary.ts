@@ -122,7 +122,12 @@ function describeInput(input: ModelInput): string[] {
 }
 
 function describeSlice({ name, start, width, slices }: ModelSlice): string[] {
-  return [`${name} ${width}  [${start}, ${start + width})`, ...indent(slices.flatMap(describeSlice))];
+  const columns = slices.filter((slice) => slice.column).map((slice) => slice.name);
+  const named = columns.length === 0 ? "" : `  ${columns.slice(0, 6).join(", ")}${columns.length > 6 ? ", …" : ""}`;
+  return [
+    `${name} ${width}  [${start}, ${start + width})${named}`,
+    ...indent(slices.filter((slice) => !slice.column).flatMap(describeSlice)),
+  ];
 }
 
 function describeBank({ name, role, per, entries }: CheckedModel["banks"][number]): string[] {

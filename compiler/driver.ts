@@ -25,12 +25,12 @@ export interface CheckedFile {
 
 /** Checks a `.ple` file and all that it imports, and builds the graphs of its models. */
 export function checkFile(path: string): CheckedFile {
-  return check(path, loadProject(path, { library: libraryFolder() }));
+  return check(path, loadProject(path, libraryPlaces()));
 }
 
 /** The same for a text; `name` is its name in messages, and relative imports start from there. */
 export function checkSource(name: string, text: string): CheckedFile {
-  return check(name, loadProject(name, { library: libraryFolder(), text }));
+  return check(name, loadProject(name, { ...libraryPlaces(), text }));
 }
 
 // The pipeline: read → parse → resolve names → evaluate into a graph.
@@ -76,9 +76,15 @@ function inOrder(diagnostics: readonly Diagnostic[], project: Project): readonly
 
 function hashSources(project: Project): string {
   const hash = createHash("sha256");
-  for (const { source } of [...project.files].sort((a, b) => (a.source.name < b.source.name ? -1 : 1)))
-    hash.update(`${source.text.length}\n${source.text}`);
+  const sources = [...project.files.map(({ source }) => source), ...project.schemas];
+  for (const { text } of sources.sort((a, b) => (a.name < b.name ? -1 : 1))) hash.update(`${text.length}\n${text}`);
   return hash.digest("hex");
+}
+
+/** Trees stand beside the code that the build makes; code that runs as it was written has none. */
+function libraryPlaces(): { readonly library: string; readonly trees: string | null } {
+  const trees = join(dirname(fileURLToPath(import.meta.url)), "std");
+  return { library: libraryFolder(), trees: existsSync(trees) ? trees : null };
 }
 
 /** The folder that `std/` stands for: the package's own `specs/std`. */

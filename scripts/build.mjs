@@ -1,11 +1,13 @@
-// Bundles the command line into dist/: ESM with code splitting, so that heavy parts load only when a command needs them.
+// Bundles the command line into dist/: ESM with code splitting, so that heavy parts load only when a command needs them; beside it the library's
+// syntax trees.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename, dirname, join, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 const sourceFolders = ["dsl", "compiler", "runtime", "cli"];
+const library = join("specs", "std");
 
 // CommonJS packages inside an ESM bundle still call `require` for Node's own modules.
 const banner = `import { createRequire as createRequireOfChunk } from "node:module"; const require = createRequireOfChunk(import.meta.url);`;
@@ -14,7 +16,10 @@ export async function build() {
   const { build: bundle } = await import("esbuild");
   const result = await bundle({
     absWorkingDir: root,
-    entryPoints: [{ in: "cli/process.ts", out: "plec" }],
+    entryPoints: [
+      { in: "cli/process.ts", out: "plec" },
+      { in: "compiler/library-trees.ts", out: "library-trees" },
+    ],
     outdir: dist,
     bundle: true,
     splitting: true,
@@ -34,21 +39,31 @@ export async function build() {
     logLevel: "warning",
   });
   const files = [
-    ...result.outputFiles.map((file) => ({ path: file.path, contents: file.contents })),
-    { path: join(dist, "third-party-notices.txt"), contents: thirdPartyNotices(result.metafile) },
+    ...result.outputFiles.map((file) => ({ name: basename(file.path), contents: file.contents })),
+    { name: "third-party-notices.txt", contents: thirdPartyNotices(result.metafile) },
   ];
   // Chunks first, then the entry that names them, each in one rename: a plec started meanwhile sees the old build or the new one.
-  mkdirSync(dist, { recursive: true });
-  files.sort((a, b) => Number(basename(a.path) === "plec.js") - Number(basename(b.path) === "plec.js"));
-  for (const { path, contents } of files) {
-    const temporary = `${path}.${process.pid}.tmp`;
-    writeFileSync(temporary, contents);
-    renameSync(temporary, path);
+  const entry = files.splice(
+    files.findIndex(({ name }) => name === "plec.js"),
+    1,
+  );
+  mkdirSync(join(dist, "std"), { recursive: true });
+  for (const file of files) write(file);
+  const { storeTrees } = await import(`${pathToFileURL(join(dist, "library-trees.js"))}?built=${Date.now()}`);
+  const trees = storeTrees(join(root, library)).map(({ name, json }) => ({ name: join("std", name), contents: json }));
+  for (const file of [...trees, ...entry]) write(file);
+  const kept = new Set([...files, ...trees, ...entry].map(({ name }) => name));
+  for (const item of readdirSync(dist, { recursive: true, withFileTypes: true })) {
+    const path = join(item.parentPath ?? item.path, item.name);
+    if (item.isFile() && !kept.has(relative(dist, path)) && !item.name.endsWith(".tmp")) rmSync(path, { force: true });
   }
-  const kept = new Set(files.map(({ path }) => basename(path)));
-  for (const name of readdirSync(dist)) {
-    if (!kept.has(name) && !name.endsWith(".tmp")) rmSync(join(dist, name), { recursive: true, force: true });
-  }
+}
+
+function write({ name, contents }) {
+  const path = join(dist, name);
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, contents);
+  renameSync(temporary, path);
 }
 
 /** True when a source file is newer than the build, or there is no build. */
@@ -59,9 +74,9 @@ export function isStale() {
   const newer = (folder) =>
     readdirSync(folder, { withFileTypes: true }).some((item) => {
       const path = join(folder, item.name);
-      return item.isDirectory() ? newer(path) : item.name.endsWith(".ts") && statSync(path).mtimeMs > builtAt;
+      return item.isDirectory() ? newer(path) : /\.(ts|ple)$/.test(item.name) && statSync(path).mtimeMs > builtAt;
     });
-  return sourceFolders.some((folder) => newer(join(root, folder))) || statSync(join(root, "package.json")).mtimeMs > builtAt;
+  return [...sourceFolders, library].some((folder) => newer(join(root, folder))) || statSync(join(root, "package.json")).mtimeMs > builtAt;
 }
 
 /** The licence texts of the packages whose code is inside the bundle, as their licences ask. */

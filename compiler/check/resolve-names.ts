@@ -240,7 +240,7 @@ class Resolver {
         this.expr(item.value, names);
         return;
       case "Input":
-        this.type(item.type, names);
+        if (item.type !== null) this.type(item.type, names);
         if (item.defaultValue !== null) this.expr(item.defaultValue, names);
         this.#slices(item.slices, names);
         return;

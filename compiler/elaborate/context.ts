@@ -1,9 +1,9 @@
-import type { Call } from "../../dsl/ast.ts";
+import type { Call, Definition } from "../../dsl/ast.ts";
 import type { Details, Diagnostic, Note, Placeholders } from "../../dsl/diagnostic.ts";
 import type { Span } from "../../dsl/source.ts";
 import { type Code, type catalogue, finding } from "../check/catalogue.ts";
 import { GraphBuilder } from "../ir/builder.ts";
-import type { GraphParam, Value } from "../ir/graph.ts";
+import type { Graph, GraphParam, Value } from "../ir/graph.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
 import { isShapeError, type ShapeError } from "../ops/op.ts";
 import type { Place } from "./place.ts";
@@ -68,6 +68,8 @@ export class Session {
   readonly builder = new GraphBuilder();
   readonly params = new Map<string, DeclaredParam>();
   readonly penalties: DeclaredPenalty[] = [];
+  /** What initialisers made, by definition and shape. */
+  readonly initialisers = new Map<Definition, Map<string, Graph>>();
   readonly diagnostics: Diagnostic[];
   /** A definition checked on its own, with symbols for its dims. */
   readonly generic: boolean;

@@ -40,6 +40,8 @@ export interface SliceOf {
   readonly start: number;
   readonly width: number;
   readonly slices: readonly SliceOf[];
+  /** One column that a feature schema names. */
+  readonly column: boolean;
 }
 
 /** A dim or any other number. */
