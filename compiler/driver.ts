@@ -15,6 +15,8 @@ import { loadProject, type Project, topLevelNames } from "./project.ts";
 /** What checking a file gives. Models are there only when nothing that they use has an error. */
 export interface CheckedFile {
   readonly path: string;
+  /** Absolute paths on which the result depends, files that imports looked for and did not find among them. */
+  readonly dependencies: readonly string[];
   /** Errors first read: by file (the entry first), then by place. */
   readonly diagnostics: readonly Diagnostic[];
   readonly models: readonly CheckedModel[];
@@ -34,10 +36,10 @@ export function checkSource(name: string, text: string): CheckedFile {
 function check(path: string, project: Project): CheckedFile {
   const diagnostics = [...project.diagnostics];
   const models: CheckedModel[] = [];
-  const { entry } = project;
+  const { entry, dependencies } = project;
   // A name whose import failed is unknown without a further finding; a broken text would bring findings that follow from the break alone.
   if (entry === null || diagnostics.some(({ code }) => code.startsWith("syntax/")))
-    return { path, diagnostics: inOrder(diagnostics, project), models };
+    return { path, dependencies, diagnostics: inOrder(diagnostics, project), models };
   const preludeNames = project.prelude === null ? [] : topLevelNames(project.prelude.file);
   for (const file of project.files) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
   const scopes = new FileScopes(builtinScope, project.prelude);
@@ -50,7 +52,7 @@ function check(path: string, project: Project): CheckedFile {
     const model = elaborateModel(item, scopes.of(entry), hash, budget, diagnostics);
     if (model !== null) models.push(model);
   }
-  return { path, diagnostics: inOrder(distinct(diagnostics), project), models: hasErrors(diagnostics) ? [] : models };
+  return { path, dependencies, diagnostics: inOrder(distinct(diagnostics), project), models: hasErrors(diagnostics) ? [] : models };
 }
 
 /** Without what was found again: a definition's fault shows in its own check and in each model that calls it. */

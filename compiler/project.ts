@@ -33,6 +33,8 @@ export interface Project {
   readonly prelude: LoadedFile | null;
   /** Every file that was read, the entry first. */
   readonly files: readonly LoadedFile[];
+  /** Absolute paths on which all of this depends: files that were read, and the files and folders that imports looked for. */
+  readonly dependencies: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -52,11 +54,12 @@ export function loadProject(entryPath: string, options: ProjectOptions): Project
   const entry = loader.load(resolve(entryPath), entryPath, null);
   const preludePath = join(options.library, `prelude${extension}`);
   const prelude = existsSync(preludePath) ? loader.load(preludePath, null, null) : null;
-  return { entry, prelude, files: [...loader.files.values()], diagnostics: loader.diagnostics };
+  return { entry, prelude, files: [...loader.files.values()], dependencies: [...loader.dependencies], diagnostics: loader.diagnostics };
 }
 
 class Loader {
   readonly files = new Map<string, LoadedFile>();
+  readonly dependencies = new Set<string>();
   readonly diagnostics: Diagnostic[] = [];
   readonly #library: string;
   readonly #entry: string;
@@ -76,6 +79,7 @@ class Loader {
   load(path: string, shown: string | null, importedBy: Span | null): LoadedFile | null {
     const before = this.files.get(path);
     if (before !== undefined) return before;
+    this.dependencies.add(path);
     const name = shown ?? this.#shownName(path);
     const text = path === this.#entry && this.#text !== undefined ? this.#text : this.#read(path, name, importedBy);
     if (text === null) return null;
@@ -140,6 +144,8 @@ class Loader {
     const inside = isInside(inLibrary || importer.library ? this.#library : this.#root, base);
     if (!inside) return this.#fail("import/outside", span, value, null);
     const paths = candidateFiles(base);
+    // Not only what was found: the import means another file once there is a nearer one.
+    for (const path of [base, base + extension]) this.dependencies.add(path);
     if (paths === null) return this.#fail("import/not-found", span, value, this.#nearPath(base));
     const files: LoadedFile[] = [];
     for (const path of paths) {
