@@ -212,6 +212,26 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (before: string, after: string, options) => exit(await (await import("./diff.ts")).diff(before, after, options, io)));
 
+  command("types", "Generate TypeScript: types of inputs, targets and predictions, and a typed load().")
+    .argument("<spec>", "the spec")
+    .option("-o, --output <file>", "the TypeScript file to write; without it, the text is printed")
+    .option("--check", "change nothing; fail when the file is out of date")
+    .addOption(new Option("--watch", "keep it up to date until Ctrl-C, when the spec or an import changes").conflicts("check"))
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec types model.ple -o src/model.ts", "write it"],
+          ["plec types model.ple -o src/model.ts --check", "in CI: is it up to date?"],
+          ["plec types model.ple -o src/model.ts --watch", "while editing the spec"],
+        ],
+        "The file imports `plec/runtime`. Generating it again from an unchanged spec changes no byte.",
+      ),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./types.ts")).types(spec, options, io)));
+
   command("explain", "Explain a diagnostic: why it is one, and what to do.")
     .argument("[code]", "a code such as dim/mismatch; without it, all codes are listed")
     .addOption(json())

@@ -227,7 +227,7 @@ describe("plec run", () => {
     [["--outputs", "gate"], 2, "no output is called gate; the outputs are gates/ctr, gates/stage"],
     [["--model", "Small"], 2, "--model goes with a spec"],
     [["--backend", "wasm"], 2, "--backend goes with --engine tfjs"],
-    [["--engine", "tfjs"], 2, "good.onnx is an ONNX file, which --engine ort runs"],
+    [["--engine", "tfjs"], 2, "good.onnx is an ONNX file, which the engine ort runs"],
   ])("%j", async (argv, expected, message) => {
     const { code, stderr } = await runCli(["run", model, "--generate", "1", ...argv]);
     expect(stderr).toContain(message);
