@@ -135,6 +135,33 @@ describe("--external-data", () => {
   });
 });
 
+describe("a data file of before", () => {
+  const wide = `model Wide {
+  input x: f32[B, 64]
+  task t: regression { loss: none }
+  flow per task { return x |> linear(64) |> linear(1) }
+}`;
+
+  it("goes with the model that read it", async () => {
+    const [spec, target] = [folder.path("wide.ple"), folder.path("wide.onnx")];
+    writeFileSync(spec, wide);
+    await runCli(["compile", spec, "-o", target, "--external-data"]);
+    expect(existsSync(`${target}.data`)).toBe(true);
+    expect((await runCli(["compile", spec, "-o", target])).code).toBe(0);
+    expect(existsSync(`${target}.data`)).toBe(false);
+    expect((await runCli(["run", target, "--generate", "1"])).code).toBe(0);
+  });
+
+  it("stays where the model did not read it", async () => {
+    const [spec, target] = [folder.path("wide.ple"), folder.path("other.onnx")];
+    writeFileSync(spec, wide);
+    await runCli(["compile", spec, "-o", target]);
+    writeFileSync(`${target}.data`, "mine");
+    expect((await runCli(["compile", spec, "-o", target])).code).toBe(0);
+    expect(existsSync(`${target}.data`)).toBe(true);
+  });
+});
+
 describe("--opset and --ir-version", () => {
   it.each([
     [["--opset", "17"], 17, 8],
