@@ -111,7 +111,10 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
         .argParser((name: string, before: readonly string[]) => [...before, name])
         .default([], "none"),
     )
-    .option("--outputs <names>", "what the file returns, separated by commas; * stands for anything (default: everything)")
+    .option(
+      "--outputs <names>",
+      "what the file returns, separated by commas; * stands for anything, !NAME is left out (default: everything)",
+    )
     .option("--external-data", "put the weights into FILE.data beside the file; always done above 2 GB")
     .addOption(new Option("--opset <n>", "the operator set, 17 to 21").argParser(whole).default(17))
     .addOption(new Option("--ir-version <n>", "the version of the file format, up to 10 (default: the one of the opset)").argParser(whole))
@@ -139,7 +142,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .addOption(seed())
     .addOption(weights())
     .addOption(model())
-    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything")
+    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything, !NAME is left out")
     .option("--only-outputs", "leave the predictions out")
     .addOption(new Option("--engine <name>", "what executes the model").choices(["ort", "tfjs", "interpreter"]))
     .addOption(new Option("--backend <name>", "where TensorFlow.js runs: the fastest that is installed, or this one").choices(tfjsBackends))
@@ -211,6 +214,26 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ),
     )
     .action(async (before: string, after: string, options) => exit(await (await import("./diff.ts")).diff(before, after, options, io)));
+
+  command("types", "Generate TypeScript: types of inputs, targets and predictions, and a typed load().")
+    .argument("<spec>", "the spec")
+    .option("-o, --output <file>", "the TypeScript file to write; without it, the text is printed")
+    .option("--check", "change nothing; fail when the file is out of date")
+    .addOption(new Option("--watch", "keep it up to date until Ctrl-C, when the spec or an import changes").conflicts("check"))
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec types model.ple -o src/model.ts", "write it"],
+          ["plec types model.ple -o src/model.ts --check", "in CI: is it up to date?"],
+          ["plec types model.ple -o src/model.ts --watch", "while editing the spec"],
+        ],
+        "The file imports `plec/runtime`. Generating it again from an unchanged spec changes no byte.",
+      ),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./types.ts")).types(spec, options, io)));
 
   command("explain", "Explain a diagnostic: why it is one, and what to do.")
     .argument("[code]", "a code such as dim/mismatch; without it, all codes are listed")

@@ -1,5 +1,4 @@
 import type { CheckedModel } from "../compiler/model.ts";
-import { drawWeights } from "../compiler/weights.ts";
 import type { TracedWeights } from "../runtime/description.ts";
 import { CommandError, exitCodes } from "./io.ts";
 import { reading } from "./spec-files.ts";
@@ -11,25 +10,20 @@ import { reading } from "./spec-files.ts";
  */
 export async function resolveWeights(
   model: CheckedModel,
-  options: { readonly weights?: string; readonly seed: number },
+  { weights: path, seed }: { readonly weights?: string; readonly seed: number },
 ): Promise<TracedWeights> {
-  const path = options.weights;
-  if (path === undefined) return { weights: drawWeights(model.graph, options.seed), origin: { seed: options.seed } };
-  const [{ placeWeights, SafetensorsError }, { bytesOfFile, hashOfFile }] = await Promise.all([
+  const [{ weightsOf }, { SafetensorsError }] = await Promise.all([
+    import("../runtime/weights-of.ts"),
     import("../runtime/safetensors.ts"),
-    import("../runtime/file-bytes.ts"),
   ]);
   const attempt = <T>(read: () => T): T => {
     try {
-      return reading(path, read);
+      return reading(path ?? "", read);
     } catch (error) {
       if (error instanceof SafetensorsError) throw new CommandError(`${path}: ${error.message}`, exitCodes.findings);
       throw error;
     }
   };
-  return attempt(() => {
-    // A file holds what training trains: parameters of penalties too, which predictions do not need.
-    const weights = placeWeights(bytesOfFile(path), { params: model.parameters });
-    return { weights: { get: (name) => attempt(() => weights.get(name)) }, origin: { fileHash: hashOfFile(path) } };
-  });
+  const { weights, origin } = attempt(() => weightsOf(model, { path, seed }));
+  return { weights: { get: (name) => attempt(() => weights.get(name)) }, origin };
 }

@@ -18,6 +18,8 @@ export interface CheckedFile {
   readonly path: string;
   /** Its text as it was read; null when it could not be. */
   readonly source: Source | null;
+  /** Absolute paths on which the result depends, files that imports looked for and did not find among them. */
+  readonly dependencies: readonly string[];
   /** Errors first read: by file (the entry first), then by place. */
   readonly diagnostics: readonly Diagnostic[];
   readonly models: readonly CheckedModel[];
@@ -37,11 +39,11 @@ export function checkSource(name: string, text: string): CheckedFile {
 function check(path: string, project: Project): CheckedFile {
   const diagnostics = [...project.diagnostics];
   const models: CheckedModel[] = [];
-  const { entry } = project;
+  const { entry, dependencies } = project;
   // A name whose import failed is unknown without a further finding; a broken text would bring findings that follow from the break alone.
   const source = entry?.source ?? null;
   if (entry === null || diagnostics.some(({ code }) => code.startsWith("syntax/")))
-    return { path, source, diagnostics: inOrder(diagnostics, project), models };
+    return { path, source, dependencies, diagnostics: inOrder(diagnostics, project), models };
   const preludeNames = project.prelude === null ? [] : topLevelNames(project.prelude.file);
   for (const file of project.files) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
   const scopes = new FileScopes(builtinScope, project.prelude);
@@ -54,7 +56,13 @@ function check(path: string, project: Project): CheckedFile {
     const model = elaborateModel(item, scopes.of(entry), hash, budget, diagnostics);
     if (model !== null) models.push(model);
   }
-  return { path, source, diagnostics: inOrder(distinct(diagnostics), project), models: hasErrors(diagnostics) ? [] : models };
+  return {
+    path,
+    source,
+    dependencies,
+    diagnostics: inOrder(distinct(diagnostics), project),
+    models: hasErrors(diagnostics) ? [] : models,
+  };
 }
 
 /** Without what was found again: a definition's fault shows in its own check and in each model that calls it. */

@@ -35,6 +35,8 @@ export interface Project {
   readonly files: readonly LoadedFile[];
   /** The feature schemas that inputs are taken from. */
   readonly schemas: readonly Source[];
+  /** Absolute paths on which all of this depends: files that were read, and the files and folders that imports looked for. */
+  readonly dependencies: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -56,12 +58,21 @@ export function loadProject(entryPath: string, options: ProjectOptions): Project
   const entry = loader.load(resolve(entryPath), entryPath, null);
   const preludePath = join(options.library, `prelude${extension}`);
   const prelude = existsSync(preludePath) ? loader.load(preludePath, null, null) : null;
-  return { entry, prelude, files: [...loader.files.values()], schemas: [...loader.schemas.values()], diagnostics: loader.diagnostics };
+  const { schemas, dependencies, diagnostics } = loader;
+  return {
+    entry,
+    prelude,
+    files: [...loader.files.values()],
+    schemas: [...schemas.values()],
+    dependencies: [...dependencies],
+    diagnostics,
+  };
 }
 
 class Loader {
   readonly files = new Map<string, LoadedFile>();
   readonly schemas = new Map<string, Source>();
+  readonly dependencies = new Set<string>();
   readonly diagnostics: Diagnostic[] = [];
   readonly #options: ProjectOptions;
   readonly #entry: string;
@@ -79,6 +90,7 @@ class Loader {
   load(path: string, shown: string | null, importedBy: Span | null): LoadedFile | null {
     const before = this.files.get(path);
     if (before !== undefined) return before;
+    this.dependencies.add(path);
     const name = shown ?? this.#shownName(path);
     const given = path === this.#entry ? this.#options.text : undefined;
     const text = given ?? this.#read(path, name, importedBy);
@@ -154,6 +166,8 @@ class Loader {
     const inside = isInside(home, base);
     if (!inside) return this.#fail("import/outside", span, value, null);
     const paths = candidateFiles(base);
+    // Not only what was found: the import means another file once there is a nearer one.
+    for (const path of [base, base + extension]) this.dependencies.add(path);
     if (paths === null) return this.#fail("import/not-found", span, value, this.#nearPath(base));
     const files: LoadedFile[] = [];
     for (const path of paths) {
@@ -175,6 +189,7 @@ class Loader {
   /** The text of a feature schema beside the spec at `importer`; null once reported. */
   #schema({ value, span }: StringLiteral, importer: string): Source | null {
     const path = resolve(dirname(importer), value);
+    this.dependencies.add(path);
     const before = this.schemas.get(path);
     if (before !== undefined) return before;
     if (isAbsolute(value) || !isInside(this.#root, path)) return this.#fail("import/outside", span, value, null);

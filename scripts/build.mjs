@@ -1,12 +1,14 @@
-// Bundles the command line into dist/: ESM with code splitting, so that heavy parts load only when a command needs them; beside it the library's
-// syntax trees.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+// Bundles the command line and the API into dist/: ESM with code splitting, so that heavy parts load only when a command needs them; beside them
+// the library's syntax trees.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
-const sourceFolders = ["dsl", "compiler", "runtime", "cli"];
+const sourceFolders = ["dsl", "compiler", "runtime", "api", "cli"];
 const library = join("specs", "std");
 
 // CommonJS packages inside an ESM bundle still call `require` for Node's own modules.
@@ -19,6 +21,8 @@ export async function build() {
     entryPoints: [
       { in: "cli/process.ts", out: "plec" },
       { in: "compiler/library-trees.ts", out: "library-trees" },
+      { in: "api/index.ts", out: "index" },
+      { in: "api/runtime.ts", out: "runtime" },
     ],
     outdir: dist,
     bundle: true,
@@ -27,8 +31,8 @@ export async function build() {
     platform: "node",
     target: "node20",
     // onnx-proto finds its `long` by a lookup that bundling would break; onnxruntime-node is native; TensorFlow.js keeps one registry of backends,
-    // which optional ones such as tfjs-node-gpu join by importing the same package.
-    external: ["onnx-proto", "onnxruntime-node", "@tensorflow/*"],
+    // which optional ones such as tfjs-node-gpu join by importing the same package; ts-morph carries a compiler of 10 MB.
+    external: ["onnx-proto", "onnxruntime-node", "@tensorflow/*", "ts-morph"],
     banner: { js: banner },
     legalComments: "none",
     minifySyntax: true,
@@ -41,6 +45,7 @@ export async function build() {
   const files = [
     ...result.outputFiles.map((file) => ({ name: basename(file.path), contents: file.contents })),
     { name: "third-party-notices.txt", contents: thirdPartyNotices(result.metafile) },
+    ...declarations(),
   ];
   // Chunks first, then the entry that names them, each in one rename: a plec started meanwhile sees the old build or the new one.
   const entry = files.splice(
@@ -77,6 +82,41 @@ export function isStale() {
       return item.isDirectory() ? newer(path) : /\.(ts|ple)$/.test(item.name) && statSync(path).mtimeMs > builtAt;
     });
   return [...sourceFolders, library].some((folder) => newer(join(root, folder))) || statSync(join(root, "package.json")).mtimeMs > builtAt;
+}
+
+/** The declarations of the API, which mention types of its own folder alone. What does not type-check is for `npm run typecheck` to say. */
+function declarations() {
+  const folder = mkdtempSync(join(tmpdir(), "plec-declarations-"));
+  try {
+    const options = [
+      "--noEmit",
+      "false",
+      "--declaration",
+      "--emitDeclarationOnly",
+      "--noCheck",
+      "--rootDir",
+      root,
+      "--outDir",
+      folder,
+      "--typeRoots",
+      join(root, "node_modules/@types"),
+    ];
+    const project = join(folder, "tsconfig.json");
+    writeFileSync(project, JSON.stringify({ extends: join(root, "tsconfig.json"), include: [], files: [join(root, "api/index.ts")] }));
+    const { status, stdout } = spawnSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", project, ...options], {
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(`cannot make the declarations of the API\n${stdout}`);
+    return ["index", "runtime", "types", "errors"].map((file) => {
+      const name = `${file}.d.ts`;
+      const text = readFileSync(join(folder, "api", name), "utf8").replace(/(from|import) "(\.\/[\w-]+)\.ts"/g, '$1 "$2.js"');
+      const outside = /(?:from |import\()"(?!\.\/(?:index|runtime|types|errors)\.js")([^"]*)"/.exec(text);
+      if (outside !== null) throw new Error(`api/${name} shows users a type of ${outside[1]}`);
+      return { name, contents: text };
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** The licence texts of the packages whose code is inside the bundle, as their licences ask. */

@@ -81,6 +81,8 @@ describe("--outputs", () => {
     ["ctr", ["ctr"], ["x", "cluster", "more", "graph", "note"]],
     ["stage,gates/*", ["stage", "gates/ctr", "gates/stage"], ["x", "cluster", "more"]],
     ["gates/s*", ["gates/stage"], ["x", "cluster", "more"]],
+    ["gates/*,!gates/ctr", ["gates/stage"], ["x", "cluster", "more"]],
+    ["!ctr,!st*,!gates/ctr", ["gates/stage"], ["x", "cluster", "more"]],
   ])("%s", async (patterns, outputs, inputs) => {
     const target = await compile("part.onnx", "--outputs", patterns);
     expect(outputsOf(target)).toEqual(outputs);

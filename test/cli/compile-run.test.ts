@@ -98,9 +98,9 @@ describe("plec compile", () => {
       `model Large {\n input x: f32[B, 4]\n ${tables} task t: binary { loss: none }\n flow per task { return concat([x, ${[0, 1, 2].map((i) => `embedding(id_${i}, 16)`).join(", ")}]) |> linear(1) }\n}`,
     );
     const { code, stdout, stderr } = await runCli(["run", large, "--generate", "1"]);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toBe(
-      `plec: Large has 2.1 GiB of weights, more than ONNX Runtime takes from memory; compile it and run the file: plec compile ${large} -o large.onnx\n`,
+      `plec: Large has 2.1 GiB of weights, more than ONNX Runtime takes from memory; \`plec compile\` it and run the file\n`,
     );
   });
 
@@ -241,7 +241,7 @@ describe("plec run", () => {
     [["--outputs", "gate"], 2, "no output is called gate; the outputs are gates/ctr, gates/stage"],
     [["--model", "Small"], 2, "--model goes with a spec"],
     [["--backend", "wasm"], 2, "--backend goes with --engine tfjs"],
-    [["--engine", "tfjs"], 2, "good.onnx is an ONNX file, which --engine ort runs"],
+    [["--engine", "tfjs"], 2, "good.onnx is an ONNX file, which the engine ort runs"],
   ])("%j", async (argv, expected, message) => {
     const { code, stderr } = await runCli(["run", model, "--generate", "1", ...argv]);
     expect(stderr).toContain(message);
