@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { interpret } from "../../compiler/ir/interpreter.ts";
 import type { NdArray } from "../../compiler/ir/ndarray.ts";
+import { drawSeeds, gradientGraph, gradientOf, seedName } from "../autodiff/gradient-graph.ts";
 import { runOnnx } from "../ops/run-onnx.ts";
 import { buildLibrary, type Library, randomWeights, tensor, type Weights } from "../std/build-library.ts";
 import { type Answer, askTorch, type Request, relativeDifference, type Typed } from "./ask-torch.ts";
 import type { Comparison } from "./comparison.ts";
-import { drawSeeds, gradientGraph, gradientOf, seedName } from "./gradient-graph.ts";
 import { layerCases } from "./layer-cases.ts";
 import { lossCases } from "./loss-cases.ts";
 

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { interpret } from "../../compiler/ir/interpreter.ts";
 import type { NdArray } from "../../compiler/ir/ndarray.ts";
+import { drawSeeds, gradientGraph, gradientOf, seedName } from "../autodiff/gradient-graph.ts";
 import { type Answer, askTorch, type Request, relativeDifference } from "./ask-torch.ts";
-import { drawSeeds, gradientGraph, gradientOf, seedName } from "./gradient-graph.ts";
 import { specCases } from "./spec-cases.ts";
 
 const prepared = specCases.map((spec) => {
