@@ -5,7 +5,7 @@ import { makeArray } from "../../compiler/ir/ndarray.ts";
 
 /** What `witness.py` is asked: a function of a Python module of this folder, with its arguments. */
 export interface Request {
-  readonly module: "losses" | "layers" | "experts" | "specs";
+  readonly module: "losses" | "layers" | "experts" | "specs" | "full";
   readonly function: string;
   readonly inputs: ReadonlyMap<string, Typed>;
   /** In the order in which the function takes them. */

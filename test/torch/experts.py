@@ -66,8 +66,8 @@ def pers_lay(inputs, weights):
     features, masks = [], []
     for name, degrees in [("short", [0, 1]), ("long", [0, 1, 2])]:
         diagram = inputs[name]
-        mask = diagram.abs().amax(2) > 0
-        masks.append(mask.any(1, keepdim=True))
+        mask = (diagram.abs().amax(2) > 0) * inputs.get(f"{name}_mask", 1.0)
+        masks.append(mask.amax(1, keepdim=True))
         birth = diagram[..., 0].clamp(0, 1)
         death = torch.maximum(diagram[..., 1], birth).clamp(max=1)
         life = death - birth
@@ -76,14 +76,14 @@ def pers_lay(inputs, weights):
             points = torch.stack([birth, life], 2)[:, :, None]
             gaussian = torch.exp(-((points - center) * inverse_width.clamp(0.5, 64)).square().sum(-1))
             roof = F.relu(life[..., None] / 2 - (tent - (birth + death)[..., None] / 2).abs())
-            weight = (mask & (diagram[..., 2] == degree)) * C.abs() * life
+            weight = mask * (diagram[..., 2] == degree) * C.abs() * life
             total = torch.einsum("bn,bnq->bq", weight, torch.cat([gaussian, roof], 2))
             features.append(total / (1 + weight.sum(1, keepdim=True)))
     raw = w.linear(w.hidden(torch.cat([*features, w.norm(inputs["stats"])], 1)))
     fallback = w.linear(w.hidden(inputs["fallback"]))
-    seen = (masks[0] | masks[1]).double()
+    seen = torch.maximum(*masks)
     known = torch.maximum(seen, (inputs["fallback"].abs().amax(1, keepdim=True) > 0).double())
-    return known * w.norm(torch.where(seen > 0, raw, fallback))
+    return known * w.norm(seen * raw + (1 - seen) * fallback)
 
 
 class Ball:
@@ -122,7 +122,7 @@ def unified_hgcn(inputs, weights, aggregate):
     w = Weights(weights)
     balls = [Ball(F.softplus(raw).clamp(1e-3, 10)) for raw in w.take(3)]
     flat = Ball(1.0)
-    tangents = [flat.log(flat.project(inputs[name])) for name in ["a", "b"]] + [inputs["merchant"].clamp(-5, 5)]
+    tangents = [flat.log(flat.project(x)) for name, x in inputs.items() if name != "merchant"] + [inputs["merchant"].clamp(-5, 5)]
     h = torch.stack([balls[0].linear(u, *w.take(2)) for u in tangents], 1)
     for here, there in zip(balls, balls[1:]):
         source, target, bias = w.take(3)
@@ -137,7 +137,7 @@ def unified_hgcn(inputs, weights, aggregate):
             s = 0.5 * here.log(here.project(middle))
         h = there.point(F.silu(s))
     y = w.norm(w.linear(w.hidden(balls[-1].log(h).flatten(1))))
-    present = torch.cat([inputs[name] for name in ["a", "b", "merchant"]], 1).abs().amax(1, keepdim=True) > 0
+    present = torch.cat(list(inputs.values()), 1).abs().amax(1, keepdim=True) > 0
     return present * y
 
 
