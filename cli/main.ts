@@ -1,5 +1,6 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { tfjsBackends } from "../runtime/engines/tfjs-backends.ts";
+import type { Shell } from "./completions.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { architectureNames } from "./project/architectures.ts";
 import { plecVersion } from "./version.ts";
@@ -241,6 +242,21 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ]),
     )
     .action(async (code: string | undefined, options) => exit(await (await import("./explain.ts")).explain(code, options, io)));
+
+  command("completions", "Print the completions of the command line for a shell.")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec completions bash", "for ~/.bashrc: source <(plec completions bash)"],
+          ["plec completions zsh", "for ~/.zshrc, after compinit: source <(plec completions zsh)"],
+          ["plec completions fish", "for config.fish: plec completions fish | source"],
+        ],
+        "Commands, options, their choices, diagnostic codes and files.",
+      ),
+    )
+    .action(async (shell: Shell) => exit(await (await import("./completions.ts")).completions(shell, program, io)));
 
   return program;
 }

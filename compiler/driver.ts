@@ -1,7 +1,4 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { resolveNames } from "./check/resolve-names.ts";
 import { builtinScope, builtins } from "./elaborate/builtins/table.ts";
@@ -9,8 +6,11 @@ import { keyOf, newBudget } from "./elaborate/context.ts";
 import { FileScopes } from "./elaborate/file-scope.ts";
 import { checkDefinition } from "./elaborate/generic.ts";
 import { elaborateModel } from "./elaborate/model.ts";
+import { libraryFolder } from "./library-folder.ts";
 import type { CheckedModel } from "./model.ts";
 import { loadProject, type Project, topLevelNames } from "./project.ts";
+
+export { libraryFolder } from "./library-folder.ts";
 
 /** What checking a file gives. Models are there only when nothing that they use has an error. */
 export interface CheckedFile {
@@ -77,12 +77,4 @@ function hashSources(project: Project): string {
   for (const { source } of [...project.files].sort((a, b) => (a.source.name < b.source.name ? -1 : 1)))
     hash.update(`${source.text.length}\n${source.text}`);
   return hash.digest("hex");
-}
-
-/** The folder that `std/` stands for: the package's own `specs/std`. */
-export function libraryFolder(): string {
-  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
-    const folder = join(at, "specs", "std");
-    if (existsSync(folder) || dirname(at) === at) return folder;
-  }
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { libraryFolder } from "../../compiler/driver.ts";
+import { libraryFolder } from "../../compiler/library-folder.ts";
 
 const extension = ".ple";
 
