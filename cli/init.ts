@@ -94,13 +94,10 @@ function instantiate(architecture: string, name: string): { readonly spec: strin
   const { file } = parse(new Source(architecture, text));
   const declared = file.items.find((item) => item.kind === "Model");
   if (declared === undefined) throw new Error(`${architecture} has no model`);
-  const camel = name.replaceAll(/(?:^|[-_])([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());
-  // Another name where the spec has this one already, for a module that it imports.
-  for (const modelName of [camel, `${camel}Model`]) {
-    const { start, end } = declared.name.span;
-    const spec = text.slice(0, start) + modelName + text.slice(end);
-    const { models } = checkSource("model.ple", spec);
-    if (models[0] !== undefined) return { spec, model: models[0] };
-  }
-  throw new Error(`${architecture} does not check as ${camel}`);
+  const modelName = name.replaceAll(/(?:^|[-_])([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());
+  const { start, end } = declared.name.span;
+  const spec = text.slice(0, start) + modelName + text.slice(end);
+  const [model] = checkSource("model.ple", spec).models;
+  if (model === undefined) throw new Error(`${architecture} does not check as ${modelName}`);
+  return { spec, model };
 }
