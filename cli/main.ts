@@ -113,7 +113,10 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
         .argParser((name: string, before: readonly string[]) => [...before, name])
         .default([], "none"),
     )
-    .option("--outputs <names>", "what the file returns, separated by commas; * stands for anything (default: everything)")
+    .option(
+      "--outputs <names>",
+      "what the file returns, separated by commas; * stands for anything, !NAME is left out (default: everything)",
+    )
     .option("--external-data", "put the weights into FILE.data beside the file; always done above 2 GB")
     .addOption(new Option("--opset <n>", "the operator set, 17 to 21").argParser(whole).default(17))
     .addOption(new Option("--ir-version <n>", "the version of the file format, up to 10 (default: the one of the opset)").argParser(whole))
@@ -141,7 +144,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .addOption(seed())
     .addOption(weights())
     .addOption(model())
-    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything")
+    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything, !NAME is left out")
     .option("--only-outputs", "leave the predictions out")
     .addOption(new Option("--engine <name>", "what executes the model").choices(["ort", "tfjs", "interpreter"]))
     .addOption(new Option("--backend <name>", "where TensorFlow.js runs: the fastest that is installed, or this one").choices(tfjsBackends))
@@ -190,6 +193,29 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ]),
     )
     .action(async (spec: string, options) => exit(await (await import("./ir.ts")).ir(spec, options, io)));
+
+  command("diff", "Compare two models: what changed in the architecture, and whether weights still load.")
+    .argument("<before>", "a spec, or one of a git revision: HEAD~1:specs/model.ple")
+    .argument("<after>", "the spec to compare it with")
+    .option("--breaking", "fail only when inputs or outputs changed so that callers of the model break")
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec diff old.ple new.ple", "what changed"],
+          ["plec diff HEAD:model.ple model.ple", "what I changed since the last commit"],
+          ["plec diff v1.ple v2.ple --breaking", "in CI, before callers find out"],
+        ],
+        [
+          "Formatting, comments and names that no one outside sees are no change. Callers break when an input is added that must be given,",
+          "is removed or takes other values, and when an output is removed or has another shape. A new optional input breaks nothing.",
+          "Exit code: 0 no change (--breaking: nothing that breaks callers), 1 changes, 2 wrong use, or a spec with errors.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (before: string, after: string, options) => exit(await (await import("./diff.ts")).diff(before, after, options, io)));
 
   command("types", "Generate TypeScript: types of inputs, targets and predictions, and a typed load().")
     .argument("<spec>", "the spec")

@@ -59,7 +59,8 @@ function describe(model: CheckedModel, tree: ParamTree, depth: number): string {
   const enabled = model.tasks.filter((task) => task.enabled);
   const sections: string[][] = [
     [
-      `${model.name}${model.doc === null ? "" : `: ${model.doc}`}`,
+      model.name,
+      ...(model.doc === null ? [] : model.doc.split("\n")),
       `${plural(enabled.length, "task")}, ${plural(tree.parameters, "parameter")} in ${plural(tree.tensors, "tensor")}, ${plural(model.graph.nodes.length, "node")}`,
       `spec sha256 ${model.hash}`,
     ],
@@ -122,7 +123,12 @@ function describeInput(input: ModelInput): string[] {
 }
 
 function describeSlice({ name, start, width, slices }: ModelSlice): string[] {
-  return [`${name} ${width}  [${start}, ${start + width})`, ...indent(slices.flatMap(describeSlice))];
+  const columns = slices.filter((slice) => slice.column).map((slice) => slice.name);
+  const named = columns.length === 0 ? "" : `  ${columns.slice(0, 6).join(", ")}${columns.length > 6 ? ", …" : ""}`;
+  return [
+    `${name} ${width}  [${start}, ${start + width})${named}`,
+    ...indent(slices.filter((slice) => !slice.column).flatMap(describeSlice)),
+  ];
 }
 
 function describeBank({ name, role, per, entries }: CheckedModel["banks"][number]): string[] {
