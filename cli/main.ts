@@ -1,6 +1,8 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { tfjsBackends } from "../runtime/engines/tfjs-backends.ts";
+import type { Shell } from "./completions.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
+import { architectureNames } from "./project/architectures.ts";
 import { plecVersion } from "./version.ts";
 
 /**
@@ -235,6 +237,26 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (spec: string, options) => exit(await (await import("./types.ts")).types(spec, options, io)));
 
+  command("init", "Start a project: spec, data mapping, types, tests and CI.")
+    .argument("[folder]", "where to put it; made when it does not exist", ".")
+    .addOption(new Option("-a, --architecture <name>", "what to start from").choices(architectureNames()))
+    .option("-n, --name <name>", "the name of the project (default: that of the folder)")
+    .option("-y, --yes", "ask nothing; take the defaults")
+    .option("--force", "overwrite files that exist")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec init my-model", "asks what to start from"],
+          ["plec init my-model --architecture ple", "a stacked PLE, without questions about it"],
+          ["plec init my-model --yes", "MMoE, without questions"],
+        ],
+        "The project checks, compiles and runs as it is. Nothing is overwritten without --force.",
+      ),
+    )
+    .action(async (folder: string, options) => exit(await (await import("./init.ts")).init(folder, options, io)));
+
   command("explain", "Explain a diagnostic: why it is one, and what to do.")
     .argument("[code]", "a code such as dim/mismatch; without it, all codes are listed")
     .addOption(json())
@@ -246,6 +268,21 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ]),
     )
     .action(async (code: string | undefined, options) => exit(await (await import("./explain.ts")).explain(code, options, io)));
+
+  command("completions", "Print the completions of the command line for a shell.")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec completions bash", "for ~/.bashrc: source <(plec completions bash)"],
+          ["plec completions zsh", "for ~/.zshrc, after compinit: source <(plec completions zsh)"],
+          ["plec completions fish", "for config.fish: plec completions fish | source"],
+        ],
+        "Commands, options, their choices, diagnostic codes and files.",
+      ),
+    )
+    .action(async (shell: Shell) => exit(await (await import("./completions.ts")).completions(shell, program, io)));
 
   return program;
 }
