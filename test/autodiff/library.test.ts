@@ -39,8 +39,8 @@ model Wrapped {
 describe.each(libraryCases)("$name", (libraryCase) => {
   const differentiated = build(libraryCase);
 
-  test("the gradient agrees with differences along a random direction of all inputs and weights, and of each", () => {
-    expectSlopes(differentiated, bindingsOf(differentiated.graph, rows, noise(0.8), noise(0.7)), { each: true });
+  test("the gradient agrees with differences along random directions of inputs and weights", { timeout: 60_000 }, () => {
+    expectSlopes(differentiated, bindingsOf(differentiated.graph, rows, noise(0.8), noise(0.7)), "in parts");
   });
 
   test.each([
