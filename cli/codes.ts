@@ -1,4 +1,5 @@
 import { catalogue as checkCatalogue } from "../compiler/check/catalogue.ts";
+import { yamlCatalogue } from "../compiler/yaml/catalogue.ts";
 import { syntaxCatalogue } from "../dsl/catalogue.ts";
 import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
 import { inputCatalogue } from "../runtime/catalogue.ts";
@@ -8,6 +9,7 @@ export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
   return new Map<string, DiagnosticDefinition>([
     ...Object.entries(syntaxCatalogue),
     ...Object.entries(checkCatalogue),
+    ...Object.entries(yamlCatalogue),
     ...Object.entries(inputCatalogue),
   ]);
 }

@@ -1,6 +1,8 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { tfjsBackends } from "../runtime/engines/tfjs-backends.ts";
+import type { Shell } from "./completions.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
+import { architectureNames } from "./project/architectures.ts";
 import { plecVersion } from "./version.ts";
 
 /**
@@ -111,7 +113,10 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
         .argParser((name: string, before: readonly string[]) => [...before, name])
         .default([], "none"),
     )
-    .option("--outputs <names>", "what the file returns, separated by commas; * stands for anything (default: everything)")
+    .option(
+      "--outputs <names>",
+      "what the file returns, separated by commas; * stands for anything, !NAME is left out (default: everything)",
+    )
     .option("--external-data", "put the weights into FILE.data beside the file; always done above 2 GB")
     .addOption(new Option("--opset <n>", "the operator set, 17 to 21").argParser(whole).default(17))
     .addOption(new Option("--ir-version <n>", "the version of the file format, up to 10 (default: the one of the opset)").argParser(whole))
@@ -139,7 +144,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .addOption(seed())
     .addOption(weights())
     .addOption(model())
-    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything")
+    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything, !NAME is left out")
     .option("--only-outputs", "leave the predictions out")
     .addOption(new Option("--engine <name>", "what executes the model").choices(["ort", "tfjs", "interpreter"]))
     .addOption(new Option("--backend <name>", "where TensorFlow.js runs: the fastest that is installed, or this one").choices(tfjsBackends))
@@ -189,6 +194,69 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (spec: string, options) => exit(await (await import("./ir.ts")).ir(spec, options, io)));
 
+  command("diff", "Compare two models: what changed in the architecture, and whether weights still load.")
+    .argument("<before>", "a spec, or one of a git revision: HEAD~1:specs/model.ple")
+    .argument("<after>", "the spec to compare it with")
+    .option("--breaking", "fail only when inputs or outputs changed so that callers of the model break")
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec diff old.ple new.ple", "what changed"],
+          ["plec diff HEAD:model.ple model.ple", "what I changed since the last commit"],
+          ["plec diff v1.ple v2.ple --breaking", "in CI, before callers find out"],
+        ],
+        [
+          "Formatting, comments and names that no one outside sees are no change. Callers break when an input is added that must be given,",
+          "is removed or takes other values, and when an output is removed or has another shape. A new optional input breaks nothing.",
+          "Exit code: 0 no change (--breaking: nothing that breaks callers), 1 changes, 2 wrong use, or a spec with errors.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (before: string, after: string, options) => exit(await (await import("./diff.ts")).diff(before, after, options, io)));
+
+  command("types", "Generate TypeScript: types of inputs, targets and predictions, and a typed load().")
+    .argument("<spec>", "the spec")
+    .option("-o, --output <file>", "the TypeScript file to write; without it, the text is printed")
+    .option("--check", "change nothing; fail when the file is out of date")
+    .addOption(new Option("--watch", "keep it up to date until Ctrl-C, when the spec or an import changes").conflicts("check"))
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec types model.ple -o src/model.ts", "write it"],
+          ["plec types model.ple -o src/model.ts --check", "in CI: is it up to date?"],
+          ["plec types model.ple -o src/model.ts --watch", "while editing the spec"],
+        ],
+        "The file imports `plec/runtime`. Generating it again from an unchanged spec changes no byte.",
+      ),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./types.ts")).types(spec, options, io)));
+
+  command("init", "Start a project: spec, data mapping, types, tests and CI.")
+    .argument("[folder]", "where to put it; made when it does not exist", ".")
+    .addOption(new Option("-a, --architecture <name>", "what to start from").choices(architectureNames()))
+    .option("-n, --name <name>", "the name of the project (default: that of the folder)")
+    .option("-y, --yes", "ask nothing; take the defaults")
+    .option("--force", "overwrite files that exist")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec init my-model", "asks what to start from"],
+          ["plec init my-model --architecture ple", "a stacked PLE, without questions about it"],
+          ["plec init my-model --yes", "MMoE, without questions"],
+        ],
+        "The project checks, compiles and runs as it is. Nothing is overwritten without --force.",
+      ),
+    )
+    .action(async (folder: string, options) => exit(await (await import("./init.ts")).init(folder, options, io)));
+
   command("explain", "Explain a diagnostic: why it is one, and what to do.")
     .argument("[code]", "a code such as dim/mismatch; without it, all codes are listed")
     .addOption(json())
@@ -200,6 +268,21 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ]),
     )
     .action(async (code: string | undefined, options) => exit(await (await import("./explain.ts")).explain(code, options, io)));
+
+  command("completions", "Print the completions of the command line for a shell.")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec completions bash", "for ~/.bashrc: source <(plec completions bash)"],
+          ["plec completions zsh", "for ~/.zshrc, after compinit: source <(plec completions zsh)"],
+          ["plec completions fish", "for config.fish: plec completions fish | source"],
+        ],
+        "Commands, options, their choices, diagnostic codes and files.",
+      ),
+    )
+    .action(async (shell: Shell) => exit(await (await import("./completions.ts")).completions(shell, program, io)));
 
   return program;
 }

@@ -46,6 +46,8 @@ export interface ModelSlice {
   readonly start: number;
   readonly width: number;
   readonly slices: readonly ModelSlice[];
+  /** One column that a feature schema names. */
+  readonly column: boolean;
   readonly doc: string | null;
 }
 

@@ -334,7 +334,7 @@ function checkOutputNames(outputs: readonly Output[], inputs: readonly Input[], 
 }
 
 function checkRequiredInput(inputs: readonly Input[], model: Model, diagnostics: Diagnostic[]): void {
-  if (inputs.every((input) => input.type.optional))
+  if (inputs.every((input) => input.type?.optional === true))
     diagnostics.push(finding("model/no-required-input", model.name.span, { name: model.name.text }));
 }
 
