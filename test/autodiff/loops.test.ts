@@ -4,8 +4,7 @@ import type { Body, Graph, Value } from "../../compiler/ir/graph.ts";
 import { verifyGraph } from "../../compiler/ir/verify.ts";
 import { simplify } from "../../compiler/passes/simplify.ts";
 import { f32, Sketch } from "../ops/build-graph.ts";
-import { withGradient } from "../ops/gradients.ts";
-import { bindingsOf, expectSlopes, noise } from "./slopes.ts";
+import { bindingsOf, differentiated, expectSlopes, noise } from "./slopes.ts";
 
 const B = symbolDim("B");
 const T = symbolDim("T");
@@ -99,14 +98,10 @@ describe.each(Object.entries(cases))("%s", (_, build) => {
     [1, 1],
   ] as const)("over %s steps", (_, steps) => {
     const graph = build(steps);
-    const floats = [...graph.params, ...graph.inputs.filter(({ value }) => value.type.dtype === "f32")];
-    const differentiated = withGradient(
-      graph,
-      floats.map(({ value }) => value),
-    );
-    verifyGraph(differentiated.graph);
-    verifyGraph(simplify(differentiated.graph));
-    expect(differentiated.gradients.filter((name) => name !== null).length).toBeGreaterThan(1);
-    expectSlopes(differentiated, bindingsOf(graph, 2, noise(0.8), noise(0.8)), "in parts");
+    const subject = differentiated(graph);
+    verifyGraph(subject.graph);
+    verifyGraph(simplify(subject.graph));
+    expect(subject.gradients.filter((name) => name !== null).length).toBeGreaterThan(1);
+    expectSlopes(subject, bindingsOf(graph, 2, noise(0.8), noise(0.8)), "in parts");
   });
 });

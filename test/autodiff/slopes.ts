@@ -4,11 +4,19 @@ import type { Graph, Value } from "../../compiler/ir/graph.ts";
 import { interpret } from "../../compiler/ir/interpreter.ts";
 import { makeArray, type NdArray, sizeOf } from "../../compiler/ir/ndarray.ts";
 import { randomStream } from "../../compiler/weights.ts";
-import { dot, numericSlope, objective, randomDirection, type WithGradient } from "../ops/gradients.ts";
+import { dot, numericSlope, objective, randomDirection, type WithGradient, withGradient } from "../ops/gradients.ts";
 import { holdStopped } from "./stopped.ts";
 
 /** A graph with its gradient by the params and then the f32 inputs, in their order. */
 export type Differentiated = WithGradient;
+
+export function differentiated(graph: Graph): Differentiated {
+  const floats = graph.inputs.filter(({ value }) => value.type.dtype === "f32");
+  return withGradient(
+    graph,
+    [...graph.params, ...floats].map(({ value }) => value),
+  );
+}
 
 export interface Point {
   readonly inputs: ReadonlyMap<string, NdArray>;
@@ -80,11 +88,11 @@ const groups = 6;
 /**
  * The gradient against central differences in float64, along a random direction of everything together and of parts of it. What is stopped is held still.
  */
-export function expectSlopes(differentiated: Differentiated, point: Point, parts: "together" | "in parts"): void {
-  const { graph, held } = holdStopped(differentiated.graph, point);
+export function expectSlopes(subject: Differentiated, point: Point, parts: "together" | "in parts"): void {
+  const { graph, held } = holdStopped(subject.graph, point);
   const alone = { ...graph, outputs: graph.outputs.filter(({ name }) => name === objective) };
   // Between 0 and 1 a mask has no meaning.
-  const varied = gradientsOf(differentiated, point).filter(({ name }) => !isMask(name));
+  const varied = gradientsOf(subject, point).filter(({ name }) => !isMask(name));
   const gradients = varied.map(({ name, gradient }) => {
     const { shape } = (point.params.get(name) ?? point.inputs.get(name)) as NdArray;
     const direction = randomDirection(shape, name);
