@@ -176,8 +176,13 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (spec: string, options) => exit(await (await import("./summary.ts")).summary(spec, options, io)));
 
-  command("ir", "Print the graph that a model compiles to.")
+  command("ir", "Print the graph that a model compiles to, or the whole resolved model.")
     .argument("<spec>", "the spec")
+    .addOption(
+      new Option("--format <name>", "text: the graph, to read; json, yaml: the model with its inputs, tasks, banks, transfers and graph")
+        .choices(["text", "json", "yaml"])
+        .default("text"),
+    )
     .option("--raw", "before simplification")
     .addOption(model())
     .addHelpText(
@@ -185,6 +190,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       examples([
         ["plec ir model.ple | less", ""],
         ["plec ir model.ple --raw | grep softmax", ""],
+        ["plec ir model.ple --format yaml > resolved.yaml", "what the spec resolves to, for diffs and other tools"],
       ]),
     )
     .action(async (spec: string, options) => exit(await (await import("./ir.ts")).ir(spec, options, io)));

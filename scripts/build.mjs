@@ -22,8 +22,8 @@ export async function build() {
     platform: "node",
     target: "node20",
     // onnx-proto finds its `long` by a lookup that bundling would break; onnxruntime-node is native; TensorFlow.js keeps one registry of backends,
-    // which optional ones such as tfjs-node-gpu join by importing the same package.
-    external: ["onnx-proto", "onnxruntime-node", "@tensorflow/*"],
+    // which optional ones such as tfjs-node-gpu join by importing the same package; yaml is required in the middle of a synchronous check.
+    external: ["onnx-proto", "onnxruntime-node", "@tensorflow/*", "yaml"],
     banner: { js: banner },
     legalComments: "none",
     minifySyntax: true,

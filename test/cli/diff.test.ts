@@ -50,10 +50,10 @@ describe("plec diff", () => {
   });
 
   it("colours on terminals alone", async () => {
-    const escape = String.fromCharCode(27);
-    expect((await diff("a.ple", "wider.ple")).stdout).not.toContain(escape);
+    const paint = String.fromCharCode(27);
+    expect((await diff("a.ple", "wider.ple")).stdout).not.toContain(paint);
     const { stdout } = await runCli(["diff", folder.path("a.ple"), folder.path("wider.ple")], { terminal: true });
-    expect(stdout).toContain(escape);
+    expect(stdout).toContain(paint);
   });
 
   it("exits 2 with the findings of a spec that does not check", async () => {
