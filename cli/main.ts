@@ -218,6 +218,29 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (before: string, after: string, options) => exit(await (await import("./diff.ts")).diff(before, after, options, io)));
 
+  command("import", "Write a spec from a model_config.yaml.")
+    .argument("<config>", "the configuration, with the sections global, shared_experts, cgc, hmm_triple_mode, task_experts, adatt, ...")
+    .requiredOption("-o, --output <file>", "the spec to write; - prints it")
+    .option("--features <file>", "the feature schema that lists the columns of `features`")
+    .option("--name <name>", "the name of the model", "Imported")
+    .option("--max-warnings <n>", "fail, writing nothing, when more than this was not carried over or assumed", whole)
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec import model_config.yaml -o model.ple", "what can be carried over, and a list of what cannot"],
+          ["plec import model_config.yaml --features feature_schema.yaml -o model.ple", "with the groups of features"],
+          ["plec import model_config.yaml -o - --max-warnings 0", "only if every key is carried over"],
+        ],
+        [
+          "Every key that is not carried over, and everything that the configuration leaves open, is a warning with its line.",
+          "docs/import.md lists the keys. Exit code: 0 written, 1 errors (or too many warnings) and nothing written, 2 wrong use.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (config: string, options) => exit(await (await import("./import.ts")).importSpec(config, options, io)));
+
   command("explain", "Explain a diagnostic: why it is one, and what to do.")
     .argument("[code]", "a code such as dim/mismatch; without it, all codes are listed")
     .addOption(json())

@@ -128,20 +128,20 @@ const cases: readonly (readonly [name: string, text: string, lines: readonly str
   ["a larger vocabulary", edit(["of 3", "of 4"]), ["inputs ~ cluster: id[B] of 3 → id[B] of 4", "parameters ~ joined/embedding: 12 → 16"]],
   ["a smaller vocabulary", edit(["of 3", "of 2"]), ["! inputs ~ cluster: id[B] of 3 → id[B] of 2"]],
   ["another default", edit(["? = 1", "? = 2"]), ["inputs ~ state when absent: 1 → 2"]],
-  [
-    "a slice renamed",
-    edit(["rfm: 3", "value: 3"]),
-    ["! inputs - x.base.rfm: 3 wide, columns 0 to 2", "inputs + x.base.value: 3 wide, columns 0 to 2"],
-  ],
-  [
-    "a slice moved",
-    edit(["{ rfm: 3, age: 1 }", "{ age: 1, rfm: 3 }"]),
-    ["! inputs ~ x.base.age: 1 wide, columns 3 to 3 → 1 wide, columns 0 to 0"],
-  ],
-  ["a slice named within", edit(["extra: 2", "extra: 2 { a: 1, b: 1 }"]), ["inputs + x.extra.a: 1 wide, columns 4 to 4"]],
+  ["a slice renamed", edit(["rfm: 3", "value: 3"]), ["! inputs - x.base.rfm: columns 0 to 2", "inputs + x.base.value: columns 0 to 2"]],
+  ["a slice moved", edit(["{ rfm: 3, age: 1 }", "{ age: 1, rfm: 3 }"]), ["! inputs ~ x.base.age: column 3 → column 0"]],
+  ["a slice named within", edit(["extra: 2", "extra: 2 { a: 1, b: 1 }"]), ["inputs + x.extra.a: column 4"]],
   ["a wider expert", edit(["[16, 8]", "[32, 8]"]), ["parameters ~ shared/deep_0: 344 → 680"]],
-  ["an expert more", edit(["deep[2]", "deep[3]"]), ["experts + shared.deep_2: Dense [B, 8]", "! outputs ~ gates/ctr: f32[B, 3] → f32[B, 4]"]],
-  ["an expert less", edit(["deep[2]", "deep[1]"]), ["experts - shared.deep_1: Dense [B, 8]", "! outputs ~ gates/ctr: f32[B, 3] → f32[B, 2]"]],
+  [
+    "an expert more",
+    edit(["deep[2]", "deep[3]"]),
+    ["experts + shared.deep_2: Dense [B, 8]", "! outputs ~ gates/ctr: f32[B, 3] → f32[B, 4]"],
+  ],
+  [
+    "an expert less",
+    edit(["deep[2]", "deep[1]"]),
+    ["experts - shared.deep_1: Dense [B, 8]", "! outputs ~ gates/ctr: f32[B, 3] → f32[B, 2]"],
+  ],
   [
     "another order of experts",
     edit(

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { afterAll, describe, expect, it, test } from "vitest";
 import { checkFile } from "../../compiler/driver.ts";
@@ -97,7 +97,12 @@ describe("input from a feature schema", () => {
 
   it("means the same as slices written by hand, and names of features change no network", () => {
     const byHand = checkFile("specs/ple_cluster_adatt.ple").models[0];
-    const fromSchema = checkFile("examples/import/ple_cluster_adatt.ple").models[0];
+    const text = readFileSync("specs/ple_cluster_adatt.ple", "utf8");
+    copyFileSync("examples/import/feature_schema.yaml", folder.path("feature_schema.yaml"));
+    const spec = text.replace(/input features: f32\[B, 734\] \{\n[\s\S]*?\n {2}\}\n/, 'input features from "feature_schema.yaml"\n');
+    expect(spec).not.toBe(text);
+    writeFileSync(folder.path("full.ple"), spec);
+    const fromSchema = checkFile(folder.path("full.ple")).models[0];
     const params = (checked: typeof byHand) => checked?.parameters.map(({ name, value }) => [name, value.type.shape]);
     expect(params(fromSchema)).toEqual(params(byHand));
     expect(fromSchema?.graph.nodes.map(({ op }) => op)).toEqual(byHand?.graph.nodes.map(({ op }) => op));
@@ -183,7 +188,7 @@ describe("input from a feature schema", () => {
       "a misspelt key",
       schema.replace("features: [a", "featurs: [a"),
       'input y from "schema.yaml"',
-      ['yaml/unknown-key 14 "featurs": `y` has no key `featurs`', 'yaml/missing-key 12 "y": `y` has no `width`, `features` or `groups`'],
+      ['yaml/missing-key 12 "y": `y` has no `width`, `features` or `groups`', 'yaml/unknown-key 14 "featurs": `y` has no key `featurs`'],
     ],
     [
       "a group without a name",
