@@ -11,7 +11,7 @@ export function applySafeFixes(source: Source, diagnostics: readonly Diagnostic[
   for (const diagnostic of diagnostics) {
     const fix = diagnostic.fixes.find((candidate) => candidate.safe);
     if (fix === undefined || fix.edits.length === 0) continue;
-    const fits = fix.edits.every((edit) => edit.span.source.name === source.name && !taken.some((other) => overlap(edit, other)));
+    const fits = fix.edits.every((edit) => edit.span.source === source && !taken.some((other) => overlap(edit, other)));
     if (!fits) continue;
     taken.push(...fix.edits);
     applied += 1;

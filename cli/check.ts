@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
+import { plainDiagnostic } from "../api/diagnostics.ts";
 import { checkFile } from "../compiler/driver.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
-import { Source } from "../dsl/source.ts";
 import { applySafeFixes } from "./apply-fixes.ts";
 import { writeFileAtomically } from "./atomic-write.ts";
-import { describeTally, diagnosticToJson, printFindings, tally } from "./findings.ts";
+import { describeTally, printFindings, tally } from "./findings.ts";
 import { exitCodes, type Io } from "./io.ts";
 import { expandPaths, reading } from "./spec-files.ts";
 import { plural } from "./table.ts";
@@ -33,7 +32,7 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
     else await writeFileAtomically(options.sarif, [text]);
   }
   if (options.json === true) {
-    const report = { version: 1, files, ...counts, fixed, diagnostics: diagnostics.map(diagnosticToJson) };
+    const report = { version: 1, files, ...counts, fixed, diagnostics: diagnostics.map(plainDiagnostic) };
     io.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } else if (options.sarif !== "-") {
     printFindings(diagnostics, io.stdout, io);
@@ -49,9 +48,9 @@ export async function check(paths: readonly string[], options: CheckOptions, io:
 async function fixFile(file: string): Promise<number> {
   let fixed = 0;
   for (let round = 0; round < maxRounds; round++) {
-    const { diagnostics } = reading(file, () => checkFile(file));
-    const own = diagnostics.find((diagnostic) => diagnostic.span?.source.name === file)?.span?.source;
-    const { text, applied } = applySafeFixes(own ?? new Source(file, readFileSync(file, "utf8")), diagnostics);
+    const { source, diagnostics } = reading(file, () => checkFile(file));
+    if (source === null) break;
+    const { text, applied } = applySafeFixes(source, diagnostics);
     if (applied === 0) break;
     await writeFileAtomically(file, [text]);
     fixed += applied;

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
+import { plainDiagnostic } from "../api/diagnostics.ts";
 import { checkSource } from "../compiler/driver.ts";
 import { importConfig } from "../compiler/import/import-config.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { Source } from "../dsl/source.ts";
 import { writeFileAtomically } from "./atomic-write.ts";
-import { describeTally, diagnosticToJson, printFindings, tally } from "./findings.ts";
+import { describeTally, printFindings, tally } from "./findings.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { reading } from "./spec-files.ts";
 
@@ -61,6 +62,6 @@ function toJson(output: string, written: boolean, diagnostics: readonly Diagnost
     written,
     notCarried: withCode("config/not-carried"),
     assumed: withCode("config/assumed"),
-    diagnostics: diagnostics.map(diagnosticToJson),
+    diagnostics: diagnostics.map(plainDiagnostic),
   };
 }

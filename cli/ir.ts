@@ -1,10 +1,11 @@
+import { modelInfo } from "../api/model-info.ts";
 import { printGraph } from "../compiler/ir/print.ts";
 import type { CheckedModel } from "../compiler/model.ts";
 import { prune } from "../compiler/passes/prune.ts";
 import { simplify } from "../compiler/passes/simplify.ts";
+import { graphToJson } from "./graph-to-json.ts";
 import { exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
-import { graphToJson, modelToJson } from "./model-to-json.ts";
 
 interface IrOptions {
   readonly raw?: boolean;
@@ -24,8 +25,8 @@ export async function ir(spec: string, options: IrOptions, io: Io): Promise<numb
 
 /** Everything that a spec comes out as, in the order of reading. */
 function resolvedModel(model: CheckedModel): object {
-  const { name, doc, hash } = model;
-  return { version: 1, name, doc, hash, ...modelToJson(model), graph: graphToJson(model.graph) };
+  const penalties = model.penalties.map(({ name }) => name);
+  return { version: 1, ...modelInfo(model), penalties, train: model.train, graph: graphToJson(model.graph) };
 }
 
 async function toYaml(value: object): Promise<string> {

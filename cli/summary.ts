@@ -1,8 +1,8 @@
+import { modelInfo } from "../api/model-info.ts";
 import { formatShape } from "../compiler/ir/dim.ts";
 import type { CheckedModel, ModelInput, ModelSlice } from "../compiler/model.ts";
 import { exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
-import { modelToJson } from "./model-to-json.ts";
 import { formatCount, formatTable, plural } from "./table.ts";
 
 interface SummaryOptions {
@@ -59,7 +59,8 @@ function describe(model: CheckedModel, tree: ParamTree, depth: number): string {
   const enabled = model.tasks.filter((task) => task.enabled);
   const sections: string[][] = [
     [
-      `${model.name}${model.doc === null ? "" : `: ${model.doc}`}`,
+      model.name,
+      ...(model.doc === null ? [] : model.doc.split("\n")),
       `${plural(enabled.length, "task")}, ${plural(tree.parameters, "parameter")} in ${plural(tree.tensors, "tensor")}, ${plural(model.graph.nodes.length, "node")}`,
       `spec sha256 ${model.hash}`,
     ],
@@ -172,7 +173,13 @@ function describeSettings(settings: Readonly<Record<string, unknown>>): string {
 }
 
 function summaryToJson(model: CheckedModel, tree: ParamTree): object {
-  const { name, doc, hash } = model;
-  const counts = { parameters: tree.parameters, tensors: tree.tensors, nodes: model.graph.nodes.length };
-  return { version: 1, name, doc, hash, ...counts, modules: tree.children, ...modelToJson(model) };
+  return {
+    version: 1,
+    ...modelInfo(model),
+    tensors: tree.tensors,
+    nodes: model.graph.nodes.length,
+    modules: tree.children,
+    penalties: model.penalties.map((penalty) => penalty.name),
+    train: model.train,
+  };
 }

@@ -3,18 +3,26 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
+import type { Source } from "../dsl/source.ts";
 import { resolveNames } from "./check/resolve-names.ts";
 import { builtinScope, builtins } from "./elaborate/builtins/table.ts";
 import { keyOf, newBudget } from "./elaborate/context.ts";
 import { FileScopes } from "./elaborate/file-scope.ts";
 import { checkDefinition } from "./elaborate/generic.ts";
 import { elaborateModel } from "./elaborate/model.ts";
+import { libraryFolder } from "./library-folder.ts";
 import type { CheckedModel } from "./model.ts";
 import { loadProject, type Project, topLevelNames } from "./project.ts";
+
+export { libraryFolder } from "./library-folder.ts";
 
 /** What checking a file gives. Models are there only when nothing that they use has an error. */
 export interface CheckedFile {
   readonly path: string;
+  /** Its text as it was read; null when it could not be. */
+  readonly source: Source | null;
+  /** Absolute paths on which the result depends, files that imports looked for and did not find among them. */
+  readonly dependencies: readonly string[];
   /** Errors first read: by file (the entry first), then by place. */
   readonly diagnostics: readonly Diagnostic[];
   readonly models: readonly CheckedModel[];
@@ -22,22 +30,23 @@ export interface CheckedFile {
 
 /** Checks a `.ple` file and all that it imports, and builds the graphs of its models. */
 export function checkFile(path: string): CheckedFile {
-  return check(path, loadProject(path, { library: libraryFolder() }));
+  return check(path, loadProject(path, libraryPlaces()));
 }
 
 /** The same for a text; `name` is its name in messages, and relative imports start from there. */
 export function checkSource(name: string, text: string): CheckedFile {
-  return check(name, loadProject(name, { library: libraryFolder(), text }));
+  return check(name, loadProject(name, { ...libraryPlaces(), text }));
 }
 
 // The pipeline: read → parse → resolve names → evaluate into a graph.
 function check(path: string, project: Project): CheckedFile {
   const diagnostics = [...project.diagnostics];
   const models: CheckedModel[] = [];
-  const { entry } = project;
+  const { entry, dependencies } = project;
   // A name whose import failed is unknown without a further finding; a broken text would bring findings that follow from the break alone.
+  const source = entry?.source ?? null;
   if (entry === null || diagnostics.some(({ code }) => code.startsWith("syntax/")))
-    return { path, diagnostics: inOrder(diagnostics, project), models };
+    return { path, source, dependencies, diagnostics: inOrder(diagnostics, project), models };
   const preludeNames = project.prelude === null ? [] : topLevelNames(project.prelude.file);
   for (const file of project.files) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
   const scopes = new FileScopes(builtinScope, project.prelude);
@@ -50,7 +59,13 @@ function check(path: string, project: Project): CheckedFile {
     const model = elaborateModel(item, scopes.of(entry), hash, budget, diagnostics);
     if (model !== null) models.push(model);
   }
-  return { path, diagnostics: inOrder(distinct(diagnostics), project), models: hasErrors(diagnostics) ? [] : models };
+  return {
+    path,
+    source,
+    dependencies,
+    diagnostics: inOrder(distinct(diagnostics), project),
+    models: hasErrors(diagnostics) ? [] : models,
+  };
 }
 
 /** Without what was found again: a definition's fault shows in its own check and in each model that calls it. */
@@ -77,10 +92,8 @@ function hashSources(project: Project): string {
   return hash.digest("hex");
 }
 
-/** The folder that `std/` stands for: the package's own `specs/std`. */
-export function libraryFolder(): string {
-  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
-    const folder = join(at, "specs", "std");
-    if (existsSync(folder) || dirname(at) === at) return folder;
-  }
+/** Trees stand beside the code that the build makes; code that runs as it was written has none. */
+function libraryPlaces(): { readonly library: string; readonly trees: string | null } {
+  const trees = join(dirname(fileURLToPath(import.meta.url)), "std");
+  return { library: libraryFolder(), trees: existsSync(trees) ? trees : null };
 }

@@ -87,7 +87,7 @@ export class PleParser extends ExpressionParser {
     const toFile = (): ast.File => ({
       kind: "File",
       imports: this.#imports,
-      items: this.#items,
+      items: this.#documented(),
       span: { source, start: 0, end: source.text.length },
     });
     const { result, diagnostics } = this.finish(() => {
@@ -95,6 +95,15 @@ export class PleParser extends ExpressionParser {
       return toFile();
     }, toFile);
     return { file: result, diagnostics };
+  }
+
+  /** The items, a doc comment before the imports being that of the file's model. */
+  #documented(): readonly ast.TopLevel[] {
+    const [first] = this.#imports;
+    const head = first === undefined ? null : this.docAtOffset(first.span.start);
+    const models = this.#items.filter((item) => item.kind === "Model");
+    if (head === null || models.length !== 1) return this.#items;
+    return this.#items.map((item) => (item.kind === "Model" && item.doc === null ? { ...item, doc: head } : item));
   }
 
   // ── files and definitions ─────────────────────────────────────────────────

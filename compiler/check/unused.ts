@@ -83,21 +83,16 @@ function readColumns(graph: Graph): ReadonlyMap<string, readonly Range[]> {
 }
 
 function checkExperts(scope: ModelScope, pruned: Graph, session: Session): void {
-  const kept = new Set<string>();
+  const kept = new Set<Node>();
   const collect = (node: Node): void => {
-    kept.add(nodeKey(node));
+    kept.add(node);
     if (node.op === "scan") node.attributes.body.nodes.forEach(collect);
   };
   pruned.nodes.forEach(collect);
   const reported = new Set<unknown>();
   for (const { bank, entry, name, tensor } of scope.entries) {
-    if (bank.role !== "experts" || kept.has(nodeKey(tensor.value.node)) || reported.has(entry)) continue;
+    if (bank.role !== "experts" || kept.has(tensor.value.node) || reported.has(entry)) continue;
     reported.add(entry);
     session.report(finding("expert/unused", entry.name.span, { name, bank: bank.name.text }));
   }
-}
-
-/** Pruning keeps ids, or renumbers them: the path, op and place identify a node either way. */
-function nodeKey(node: Node): string {
-  return `${node.path} ${node.op} ${node.span?.source.name} ${node.span?.start} ${node.span?.end}`;
 }

@@ -23,6 +23,7 @@ import {
   type StaticValue,
   stringValue,
   type TensorValue,
+  textField,
 } from "./value.ts";
 
 /** An entry of a bank once evaluated, for summaries and for the check of unused experts. */
@@ -259,11 +260,6 @@ export function placeOf(
 export function groupRecord(task: RecordValue): RecordValue | null {
   const group = task.fields.get("group");
   return group?.kind === "record" ? group : null;
-}
-
-export function textField(record: RecordValue, name: string): string | null {
-  const value = record.fields.get(name);
-  return value?.kind === "string" ? value.value : null;
 }
 
 /** The routes that a task names, its own before its group's. */

@@ -14,7 +14,8 @@ import { evaluate } from "./evaluate.ts";
 import type { FileScope } from "./file-scope.ts";
 import { inputValue } from "./inputs.ts";
 import { labelCalls } from "./labels.ts";
-import { groupRecord, ModelScope, placeOf, routesOf, textField } from "./model-scope.ts";
+import { groupRecord, ModelScope, placeOf, routesOf } from "./model-scope.ts";
+import { namePenalties } from "./name-penalties.ts";
 import { Place } from "./place.ts";
 import { LocalScope, type Scope } from "./scope.ts";
 import { evaluateTask, Flows, squeezeWidth, type TaskResult, type TaskSettings } from "./tasks.ts";
@@ -29,6 +30,7 @@ import {
   type StaticValue,
   stringValue,
   type TensorValue,
+  textField,
 } from "./value.ts";
 
 /** Checks a model and builds its graph; null when there are errors. */
@@ -93,9 +95,9 @@ class Elaboration {
     for (const output of this.#declarations.outputs) this.#evaluateOutput(output, results);
     for (const penalty of this.#declarations.penalties) this.#evaluatePenalty(penalty, results);
     const train = this.#train();
+    const penalties = namePenalties(this.#session.penalties, this.#session.diagnostics);
     if ([...outside, ...this.#session.diagnostics].some((diagnostic) => diagnostic.severity === "error")) return null;
     const full = this.#graph(model.name.text, predictions);
-    const penalties = this.#session.penalties;
     const trained = prune({
       ...full,
       outputs: [...full.outputs, ...penalties.map(({ name, value }) => ({ name: `penalty ${name}`, value, doc: null }))],

@@ -199,3 +199,8 @@ export function lengthOf(value: StaticValue | undefined): number {
   if (value?.kind === "list") return value.items.length;
   return value?.kind === "record" ? value.fields.size : 0;
 }
+
+export function textField(record: RecordValue, name: string): string | null {
+  const value = record.fields.get(name);
+  return value?.kind === "string" ? value.value : null;
+}

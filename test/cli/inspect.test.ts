@@ -81,6 +81,7 @@ describe("plec ir --format", () => {
       "name",
       "doc",
       "hash",
+      "parameters",
       "inputs",
       "banks",
       "groups",

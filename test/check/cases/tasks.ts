@@ -46,6 +46,11 @@ export const taskCases: readonly Case[] = [
   ["a loss of regression for a binary task", task("binary { loss: mse }"), "task/loss-kind 4:26"],
   ["a binary loss for regression", task("regression { loss: focal(gamma: 1) }"), "task/loss-kind 4:30"],
   ["a loss of regression for an embedding", task("embedding(4) { loss: huber }"), "task/loss-kind 4:32"],
+  [
+    "a kind of tasks for what is no loss",
+    task("binary { loss: bce }", "module F(x: f32[B, n]) for binary { return x }"),
+    "role/for 8:28 `for` on the module `F`",
+  ],
   ["a module for a loss", task("binary { loss: silu }"), "role/mismatch 4:26 `silu` is a module, and `loss` takes a loss"],
   ["a built-in function for a loss", task("binary { loss: exp }"), "role/mismatch 4:26"],
   ["a number for a loss", task("binary { loss: 3 }"), "call/not-callable 4:26"],

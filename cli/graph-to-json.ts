@@ -1,24 +1,5 @@
 import { type Dim, formatDim, SymbolicDim } from "../compiler/ir/dim.ts";
 import type { Graph, GraphParam, Node, TensorType, Value } from "../compiler/ir/graph.ts";
-import type { CheckedModel } from "../compiler/model.ts";
-
-/** What a model is made of, as plain data of a stable order of keys. Symbolic dims are text, such as "B". */
-export function modelToJson(model: CheckedModel): Record<string, unknown> {
-  return {
-    inputs: model.inputs.map(({ span: _, shape, ...input }) => ({ ...input, shape: shape.map(dimToJson) })),
-    banks: model.banks.map((bank) => ({
-      ...bank,
-      entries: bank.entries.map((entry) => ({ ...entry, shape: entry.shape.map(dimToJson) })),
-    })),
-    groups: model.groups,
-    tasks: model.tasks.map(({ span: _s, logit: _l, prediction: _p, ...task }) => task),
-    transfers: model.transfers.map(({ from, to, module }) => ({ from, to, module })),
-    order: model.order,
-    outputs: model.outputs,
-    penalties: model.penalties.map((penalty) => penalty.name),
-    train: model.train,
-  };
-}
 
 export interface GraphJson {
   readonly parameters: readonly object[];
