@@ -118,6 +118,22 @@ describe("every key is carried over, or reported", () => {
   });
 });
 
+test("docs/import.md lists every key of the example", () => {
+  const page = readFileSync("docs/import.md", "utf8");
+  const named =
+    /^(ctr|cvr|engagement|uplift|churn|retention|life-stage|ltv|balance_util|channel|timing|nba|spending_|consumption|category_|brand_|merchant_affinity|lifecycle|value|journey|behavior)/;
+  const keys = new Set(
+    [...configText.matchAll(/(?:^|[{,]) *([a-z_0-9-]+):/gm)].map((match) => match[1] ?? "").filter((key) => !named.test(key)),
+  );
+  expect(
+    [...keys].filter(
+      (key) =>
+        !["max_epochs", "mixed_precision", "input_dim", "output_dim", "shared_experts", "tasks", "common", "patience"].includes(key) &&
+        !new RegExp(`\\b${key}\\b`).test(page),
+    ),
+  ).toEqual([]);
+});
+
 describe("partial configurations", () => {
   const minimal = `global: { input_dim: 12 }
 task_experts:

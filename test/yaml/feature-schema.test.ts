@@ -8,7 +8,7 @@ import { formatSource } from "../../dsl/printer.ts";
 import { Source } from "../../dsl/source.ts";
 import { resolveColumn } from "../../runtime/column-path.ts";
 import { describeModel } from "../../runtime/description.ts";
-import { temporaryFolder } from "../cli/run-cli.ts";
+import { runCli, temporaryFolder } from "../cli/run-cli.ts";
 import { brief, rendered } from "./support.ts";
 
 const folder = temporaryFolder({ "package.json": "{}" });
@@ -126,6 +126,26 @@ describe("input from a feature schema", () => {
     const features = check(schema, 'input x from "schema.yaml"\n  input y from "schema.yaml"', "concat([x, f32(y)])");
     expect(rendered(features.diagnostics)).toBe("");
     expect(features.models[0]?.inputs[1]).toMatchObject({ dtype: "i32", slices: [{ name: "a" }, { name: "b", doc: "The second." }] });
+  });
+
+  it("reads the example of the language reference", () => {
+    const [, example = ""] = /^```yaml\n([\s\S]*?)^```$/m.exec(readFileSync("docs/language.md", "utf8")) ?? [];
+    const { models, diagnostics } = check(example, 'input features from "schema.yaml"', "features");
+    expect(rendered(diagnostics)).toBe("");
+    expect(models[0]?.inputs[0]).toMatchObject({
+      shape: [{}, 12],
+      slices: [
+        { name: "base", width: 7 },
+        { name: "extra", start: 7 },
+      ],
+    });
+  });
+
+  it("finds what is wrong in SARIF as well", async () => {
+    check(schema.replace("width: 3", "width: 4"));
+    const { stdout } = await runCli(["check", folder.path("m.ple"), "--sarif", "-"]);
+    const [run] = JSON.parse(stdout).runs;
+    expect(run.results).toMatchObject([{ ruleId: "schema/width", locations: [{ physicalLocation: { region: { startLine: 6 } } }] }]);
   });
 
   it("is part of the hash of the model", () => {
