@@ -225,7 +225,7 @@ const cases: readonly (readonly [name: string, text: string, lines: readonly str
   [
     "a penalty less",
     edit(["  penalty order = mean(relu(stage.prediction - ctr.prediction[:, 0][:, none]), axis: [0, 1])\n", ""]),
-    ["penalties - order/order: "],
+    ["penalties - order: "],
   ],
   ["another penalty", edit(["axis: [0, 1])", "axis: [0, 1]) * 2"]), ["mul(2)"]],
   ["a setting of training", edit(["lr: 1e-3", "lr: 1e-4"]), ["train ~ optimizer.lr: 0.001 → 0.0001"]],
