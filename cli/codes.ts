@@ -1,4 +1,5 @@
 import { catalogue as checkCatalogue } from "../compiler/check/catalogue.ts";
+import { configCatalogue } from "../compiler/import/catalogue.ts";
 import { yamlCatalogue } from "../compiler/yaml/catalogue.ts";
 import { syntaxCatalogue } from "../dsl/catalogue.ts";
 import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
@@ -10,6 +11,7 @@ export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
     ...Object.entries(syntaxCatalogue),
     ...Object.entries(checkCatalogue),
     ...Object.entries(yamlCatalogue),
+    ...Object.entries(configCatalogue),
     ...Object.entries(inputCatalogue),
   ]);
 }

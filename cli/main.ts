@@ -181,8 +181,13 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (spec: string, options) => exit(await (await import("./summary.ts")).summary(spec, options, io)));
 
-  command("ir", "Print the graph that a model compiles to.")
+  command("ir", "Print the graph that a model compiles to, or the whole resolved model.")
     .argument("<spec>", "the spec")
+    .addOption(
+      new Option("--format <name>", "text: the graph, to read; json, yaml: the model with its inputs, tasks, banks, transfers and graph")
+        .choices(["text", "json", "yaml"])
+        .default("text"),
+    )
     .option("--raw", "before simplification")
     .addOption(model())
     .addHelpText(
@@ -190,6 +195,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       examples([
         ["plec ir model.ple | less", ""],
         ["plec ir model.ple --raw | grep softmax", ""],
+        ["plec ir model.ple --format yaml > resolved.yaml", "what the spec resolves to, for diffs and other tools"],
       ]),
     )
     .action(async (spec: string, options) => exit(await (await import("./ir.ts")).ir(spec, options, io)));
@@ -216,6 +222,29 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ),
     )
     .action(async (before: string, after: string, options) => exit(await (await import("./diff.ts")).diff(before, after, options, io)));
+
+  command("import", "Write a spec from a model_config.yaml.")
+    .argument("<config>", "the configuration, with the sections global, shared_experts, cgc, hmm_triple_mode, task_experts, adatt, ...")
+    .requiredOption("-o, --output <file>", "the spec to write; - prints it")
+    .option("--features <file>", "the feature schema that lists the columns of `features`")
+    .option("--name <name>", "the name of the model", "Imported")
+    .option("--max-warnings <n>", "fail, writing nothing, when more than this was not carried over or assumed", whole)
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec import model_config.yaml -o model.ple", "what can be carried over, and a list of what cannot"],
+          ["plec import model_config.yaml --features feature_schema.yaml -o model.ple", "with the groups of features"],
+          ["plec import model_config.yaml -o - --max-warnings 0", "only if every key is carried over"],
+        ],
+        [
+          "Every key that is not carried over, and everything that the configuration leaves open, is a warning with its line.",
+          "docs/import.md lists the keys. Exit code: 0 written, 1 errors (or too many warnings) and nothing written, 2 wrong use.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (config: string, options) => exit(await (await import("./import.ts")).importSpec(config, options, io)));
 
   command("types", "Generate TypeScript: types of inputs, targets and predictions, and a typed load().")
     .argument("<spec>", "the spec")
