@@ -20,7 +20,7 @@ export type Place = { readonly file: string; readonly range: Range } | { readonl
 export type Diagnostic = Place & {
   /** Stable, such as `dim/mismatch`; `plec explain CODE` tells more. */
   readonly code: string;
-  readonly severity: "error" | "warning";
+  readonly severity: "error" | "warning" | "info";
   readonly message: string;
   readonly notes: readonly (Place & { readonly message: string })[];
   readonly help: string | null;

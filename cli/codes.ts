@@ -1,4 +1,5 @@
 import { catalogue as checkCatalogue } from "../compiler/check/catalogue.ts";
+import { configCatalogue, lintDefinitions } from "../compiler/check/lint/engine/catalogue.ts";
 import { yamlCatalogue } from "../compiler/yaml/catalogue.ts";
 import { syntaxCatalogue } from "../dsl/catalogue.ts";
 import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
@@ -9,7 +10,9 @@ export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
   return new Map<string, DiagnosticDefinition>([
     ...Object.entries(syntaxCatalogue),
     ...Object.entries(checkCatalogue),
+    ...lintDefinitions,
     ...Object.entries(yamlCatalogue),
+    ...Object.entries(configCatalogue),
     ...Object.entries(inputCatalogue),
   ]);
 }

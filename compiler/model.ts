@@ -73,6 +73,8 @@ export interface ModelTask {
   readonly group: string | null;
   readonly enabled: boolean;
   readonly weight: number;
+  /** The stated share of rows with label 1, for a binary task. */
+  readonly positives: number | null;
   /** Definition name and explicit settings, such as focal with gamma 2. */
   readonly loss: { readonly name: string; readonly settings: Readonly<Record<string, unknown>> } | null;
   readonly activation: string | null;

@@ -8,13 +8,13 @@ import type { DType, Graph, GraphInput, GraphOutput, GraphParam } from "../ir/gr
 import type { CheckedModel, ModelBank, ModelGroup, ModelLoss, ModelTask, ModelTransfer } from "../model.ts";
 import { prune } from "../passes/prune.ts";
 import { claim, declarePenalty } from "./body.ts";
-import { type Budget, type Context, report, Session } from "./context.ts";
+import { type Budget, type Context, type DeclaredParam, report, Session } from "./context.ts";
 import { toNumber } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import type { FileScope } from "./file-scope.ts";
 import { inputValue } from "./inputs.ts";
 import { labelCalls } from "./labels.ts";
-import { groupRecord, ModelScope, placeOf, routesOf } from "./model-scope.ts";
+import { type EvaluatedEntry, groupRecord, ModelScope, placeOf, routesOf } from "./model-scope.ts";
 import { namePenalties } from "./name-penalties.ts";
 import { Place } from "./place.ts";
 import { LocalScope, type Scope } from "./scope.ts";
@@ -33,6 +33,18 @@ import {
   textField,
 } from "./value.ts";
 
+/** A checked model with what it was made of, for lints. */
+export interface ElaboratedModel {
+  readonly checked: CheckedModel;
+  readonly declarations: Declarations;
+  /** Every entry of every bank, for each task or group where the bank is per task or group. */
+  readonly entries: readonly EvaluatedEntry[];
+  /** What predictions, outputs, penalties and losses depend on. */
+  readonly whole: Graph;
+  /** Where the parameters of the whole graph are declared. */
+  readonly params: readonly DeclaredParam[];
+}
+
 /** Checks a model and builds its graph; null when there are errors. */
 export function elaborateModel(
   model: Model,
@@ -40,14 +52,14 @@ export function elaborateModel(
   hash: string,
   budget: Budget,
   diagnostics: Diagnostic[],
-): CheckedModel | null {
+): ElaboratedModel | null {
   const own: Diagnostic[] = [];
   const declarations = collectDeclarations(model, own);
   const session = new Session(own, budget);
   const elaboration = new Elaboration(declarations, scope, session);
-  const checked = elaboration.run(hash, diagnostics);
+  const elaborated = elaboration.run(hash, diagnostics);
   diagnostics.push(...own);
-  return own.some((diagnostic) => diagnostic.severity === "error") ? null : checked;
+  return own.some((diagnostic) => diagnostic.severity === "error") ? null : elaborated;
 }
 
 class Elaboration {
@@ -80,7 +92,7 @@ class Elaboration {
   }
 
   /** `outside` are findings about the file: with errors there, values may be missing that nothing here has reported. */
-  run(hash: string, outside: readonly Diagnostic[]): CheckedModel | null {
+  run(hash: string, outside: readonly Diagnostic[]): ElaboratedModel | null {
     const { model } = this.#declarations;
     this.#scope.evaluateAll();
     this.#checkRoutes();
@@ -107,7 +119,7 @@ class Elaboration {
       ],
     });
     checkUnused(this.#declarations, this.#scope, trained, this.#session);
-    return {
+    const checked: CheckedModel = {
       name: model.name.text,
       doc: model.doc,
       hash,
@@ -126,6 +138,9 @@ class Elaboration {
       outputs: this.#outputs.map(({ name, doc }) => ({ name, doc })),
       train,
     };
+    const kept = new Set(trained.params.map(({ name }) => name));
+    const params = [...this.#session.params.values()].filter(({ name }) => kept.has(name));
+    return { checked, declarations: this.#declarations, entries: this.#scope.entries, whole: trained, params };
   }
 
   // ── parts ─────────────────────────────────────────────────────────────────
@@ -344,7 +359,7 @@ class Elaboration {
       const enabled = this.#settings.get(name);
       const settings = enabled ?? evaluateTask(task, -1, this.#declarations, null, context);
       if (settings === null) return [];
-      const { kind, width, weight, prefer, route, loss, activation } = settings;
+      const { kind, width, weight, positives, prefer, route, loss, activation } = settings;
       const given = loss?.given.map((argument, i) => [argument.name ?? `#${i}`, plainValue(argument.value)] as const) ?? [];
       return [
         {
@@ -354,6 +369,7 @@ class Elaboration {
           group: task.group?.text ?? null,
           enabled: enabled !== undefined,
           weight,
+          positives,
           loss: loss === null ? null : { name: functionName(loss.fn), settings: Object.fromEntries(given) },
           activation: activation === null ? null : functionName(activation),
           prefer,
