@@ -91,7 +91,7 @@ function lastActivation(logit: Value): Node | null {
 }
 
 function describeRange({ low, high }: Range, reach: number): string {
-  const short = (value: number) => String(Number(value.toPrecision(2)));
+  const short = (value: number) => String(Math.abs(value) < 1e-3 ? 0 : Number(value.toPrecision(2)));
   if (low > -reach && high < reach) return `stay between ${short(low)} and ${short(high)}`;
   return low > -reach ? `never fall below ${short(low)}` : `never rise above ${short(high)}`;
 }

@@ -8,11 +8,11 @@ import { defineRule } from "./engine/rule.ts";
 export const duplicateDefinition = defineRule({
   code: "lint/duplicate-definition",
   severity: "warning",
-  message: "`{name}` is the same definition as `{other}`",
+  message: "`{name}` is the same definition as {other}",
   why: "Two copies of one definition drift apart: the next change is made to one of them, and which one a model uses is then a matter of luck.",
   help: "Keep one and import it where it is needed.",
   options: {
-    size: { default: 12, least: 1, what: "definitions with fewer nodes in their syntax tree than this are too small to be copies" },
+    size: { default: 20, least: 1, what: "definitions with fewer nodes in their syntax tree than this are too small to be copies" },
   },
   check({ files, entry }, report, { size }) {
     const known = new Map<string, { readonly file: LoadedFile; readonly definition: Definition }>();
@@ -26,7 +26,7 @@ export const duplicateDefinition = defineRule({
         else if (file === entry) {
           const { name, role } = first.definition;
           const note = { message: `the first ${role}`, span: name.span };
-          const where = first.file === file ? name.text : `${name.text}` + ` of ${first.file.source.name}`;
+          const where = first.file === file ? `\`${name.text}\`` : `\`${name.text}\` of ${first.file.source.name}`;
           report(definition.name.span, { name: definition.name.text, other: where }, { notes: [note] });
         }
       }

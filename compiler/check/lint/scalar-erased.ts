@@ -27,10 +27,10 @@ export const scalarErased = defineRule({
         if (scalar === null || !erases(node, scalar, analysis)) continue;
         const span = analysis.placeOf(node);
         const edge = declarations.transfers.find(
-          (transfer) => transfer.span.source === span.source && transfer.span.start <= span.start && span.end <= transfer.span.end,
+          ({ from, to }) => node.path.startsWith(`flow/${to.text}/`) && node.path.includes(`/transfers/${from.text}/`),
         );
         const what = edge === undefined ? `\`${node.path}\`` : `the transfer \`${edge.from.text} -> ${edge.to.text}\``;
-        report(edge?.span ?? span, { what });
+        report(edge?.span ?? span, { what }, { notes: edge === undefined ? [] : [{ message: "normalised here", span: node.span }] });
       }
     }
   },

@@ -80,7 +80,7 @@ export class Estimate {
       const fixed = node.inputs.filter((input) => !this.#dependent.has(input.node));
       return fixed.some((input) => isZero(this.of(input))) || node.op === "matmul" ? fixed : node.inputs;
     }
-    return elementwiseOps.has(node.op) ? node.inputs : [];
+    return elementwiseOps.has(node.op) || node.op === "softmax" ? node.inputs : [];
   }
 
   #evaluate(node: Node): NdArray | null {
