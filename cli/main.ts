@@ -57,7 +57,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
   const seed = (): Option => new Option("--seed <n>", "seed of everything random").argParser(whole).default(0);
   const weights = (): Option => new Option("--weights <file>", "take the weights from a .safetensors file").conflicts("seed");
 
-  command("check", "Check specs: names, dims, wiring, lints.")
+  command("check", "Check specs: names, dims, wiring, what is unused.")
     .argument("<files...>", "specs, or folders of them")
     .option("--fix", "apply the safe fixes, then check again")
     .addOption(json())

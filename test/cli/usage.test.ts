@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { runCli } from "./run-cli.ts";
 
-const commands = ["check", "fmt", "compile", "run", "summary", "ir", "explain"];
+const commands = ["check", "lint", "fmt", "compile", "run", "summary", "ir", "explain"];
 
 describe("help", () => {
   it("lists every command", async () => {

@@ -14,7 +14,7 @@ function commandsOf(page: string): readonly string[] {
   return blocks.flatMap((block) => block.split("\n")).filter((line) => line.startsWith("npx plec "));
 }
 
-test.each(commandsOf("README.md"))("%s", { timeout: 60_000 }, (line) => {
+test.each(["README.md", "docs/lint/README.md"].flatMap(commandsOf))("%s", { timeout: 60_000 }, (line) => {
   const args = line
     .replace(/\s+#.*$/, "")
     .split(/\s+/)

@@ -17,11 +17,14 @@ type Invalid = readonly [title: string, source: string, findings: readonly strin
 export function testRule(code: string, cases: { readonly valid: readonly Valid[]; readonly invalid: readonly Invalid[] }): void {
   describe(code, () => {
     test("is registered under its code", () => expect(lintRules.get(code)?.code).toBe(code));
-    test.each(cases.valid)("valid: %s", (_, source, options = {}) => expect(findingsOf(source, code, options)).toEqual([]));
-    test.each(cases.invalid)("invalid: %s", (_, source, findings, options = {}) => {
-      const found = findingsOf(source, code, options);
-      expect(found.map((text, i) => text.slice(0, findings[i]?.length ?? text.length))).toEqual(findings);
-    });
+    for (const [title, source, options] of cases.valid)
+      test(`valid: ${title}`, () => expect(findingsOf(source, code, options)).toEqual([]));
+    for (const [title, source, findings, options] of cases.invalid) {
+      test(`invalid: ${title}`, () => {
+        const found = findingsOf(source, code, options);
+        expect(found.map((text, i) => text.slice(0, findings[i]?.length ?? text.length))).toEqual(findings);
+      });
+    }
   });
 }
 
