@@ -1,5 +1,5 @@
 import type { Value } from "../../ir/graph.ts";
-import { evaluateShape, fullArray, type NdArray } from "../../ir/ndarray.ts";
+import { evaluateShape, fullArray } from "../../ir/ndarray.ts";
 import type { Mix, Pair } from "./analysis/mixes.ts";
 import type { ModelAnalysis } from "./analysis/model-analysis.ts";
 import { median } from "./analysis/statistics.ts";
@@ -24,7 +24,7 @@ export const expertOutweighs = defineRule({
           if (others.length === 0 || energy < ratio * median(others.map((block) => block.energy))) continue;
           if (seen.has(pair.entry.entry)) continue;
           seen.add(pair.entry.entry);
-          const span = analysis.placeOf(mix.product);
+          const span = analysis.placeOf(mix.node);
           const values = { name: pair.entry.name, width, others: describeWidths(others.map((block) => block.width)) };
           report(pair.entry.entry.name.span, values, { notes: [{ message: "the gate", span }] });
         }
@@ -41,23 +41,22 @@ interface Block {
 }
 
 /** The blocks that a gate scales, where they stand side by side in a concatenation. */
-function blocksOf(mix: Mix, analysis: ModelAnalysis): readonly Block[] {
-  const factors = factorsOf(mix, analysis);
-  return mix.pairs.flatMap((pair) => {
+function blocksOf({ pairs }: Mix, analysis: ModelAnalysis): readonly Block[] {
+  return pairs.flatMap((pair) => {
     if (pair.columns === null) return [];
     const { start, stop } = pair.columns;
-    const squares = Array.from({ length: stop - start }, (_, i) => (factors?.[start + i] ?? 1) ** 2);
+    const factors = factorsOf(pair, analysis);
+    const first = pair.weightStart;
+    const squares = Array.from({ length: stop - start }, (_, i) => (factors?.[first === null ? 0 : first + i] ?? 1) ** 2);
     return [{ pair, width: stop - start, energy: squares.reduce((sum, square) => sum + square, 0) }];
   });
 }
 
-/** What multiplies each column beside the weights of the gate: the product's other side with every weight at 1. */
-function factorsOf({ pairs, weights }: Mix, analysis: ModelAnalysis): Float64Array | null {
-  const gates = new Set(pairs.flatMap(({ gate }) => (gate.outputs[0] === undefined ? [] : [gate.outputs[0]])));
-  const given = new Map(
-    [...gates].map((gate: Value): [Value, NdArray] => [gate, fullArray(evaluateShape(gate.type.shape, new Map([["B", 1]])), 1)]),
-  );
-  return analysis.estimate("mean", given).of(weights)?.data ?? null;
+/** What multiplies the columns beside the weights of the gate: the factor with every weight at 1. */
+function factorsOf({ gate, weights }: Pair, analysis: ModelAnalysis): Float64Array | null {
+  const output = gate.outputs[0] as Value;
+  const ones = fullArray(evaluateShape(output.type.shape, new Map([["B", 1]])), 1);
+  return analysis.estimate("mean", new Map([[output, ones]])).of(weights)?.data ?? null;
 }
 
 function describeWidths(widths: readonly number[]): string {

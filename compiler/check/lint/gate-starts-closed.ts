@@ -33,9 +33,8 @@ export const gateStartsClosed = defineRule({
         const [first] = gates;
         const which = gates.size === 1 ? `the gate \`${first}\` starts` : `${gates.size} gates (\`${first}\`, ...) start`;
         const values = { gates: which, weight: percent(weight), expert, share: percent(relative) };
-        const tasks = checked.tasks.filter((task) => task.enabled && task.prefer.includes(expert)).map((task) => task.name);
-        const help = tasks.length === 0 ? "no task prefers it" : `it is preferred by ${tasks.join(", ")}`;
-        report(span, values, { help });
+        const tasks = checked.tasks.filter((task) => task.enabled && task.prefer.includes(expert)).map((task) => `\`${task.name}\``);
+        report(span, values, { help: tasks.length === 0 ? null : `it is preferred by ${tasks.join(", ")}` });
       }
     }
   },

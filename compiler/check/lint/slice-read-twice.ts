@@ -8,7 +8,7 @@ import { defineRule, type LintedModel } from "./engine/rule.ts";
 export const sliceReadTwice = defineRule({
   code: "lint/slice-read-twice",
   severity: "warning",
-  message: "expert `{name}` reads the columns {first} of `{input}` twice",
+  message: "expert `{name}` reads {columns} of `{input}` twice",
   why: "An expert that is given the same columns twice has weights for them twice: the two only share what one could do, and the columns count double wherever fields are summed or crossed. Most often a range and a slice inside of it were both named.",
   help: "Name each slice once.",
   options: {},
@@ -27,7 +27,7 @@ export const sliceReadTwice = defineRule({
             const values = {
               name: entry.name.text,
               input: read.input,
-              first: stop - start === 1 ? String(start) : `${start} to ${stop - 1}`,
+              columns: stop - start === 1 ? `column ${start}` : `columns ${start} to ${stop - 1}`,
             };
             report(read.span, values, { notes: [{ message: "read here first", span: before.span }] });
           }

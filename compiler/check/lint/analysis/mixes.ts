@@ -3,11 +3,9 @@ import { type Dim, dimsEqual, multiplyDims } from "../../../ir/dim.ts";
 import type { Graph, Node, Value } from "../../../ir/graph.ts";
 import { elementwiseOps } from "./estimate.ts";
 
-/** A product in which gate weights meet experts. */
+/** Where gate weights meet experts: a product, or a concatenation of products. */
 export interface Mix {
-  readonly product: Node;
-  /** The side of the product that holds the weights. */
-  readonly weights: Value;
+  readonly node: Node;
   readonly pairs: readonly Pair[];
 }
 
@@ -18,11 +16,19 @@ export interface Pair {
   /** Position along the last axis of the gate (its own axis for a softmax). */
   readonly slot: number;
   readonly entry: EvaluatedEntry;
-  /** Columns of the product that hold the expert; null where it is all of them, or where experts lie along an axis of their own. */
-  readonly columns: { readonly start: number; readonly stop: number } | null;
+  /** The factor that holds the weights, and where in its columns those for the expert begin; null where one weight is for all of them. */
+  readonly weights: Value;
+  readonly weightStart: number | null;
+  /** Columns that hold the expert beside others; null where it has all of them, or where experts lie along an axis of their own. */
+  readonly columns: Columns | null;
 }
 
-type Label = { readonly slot: number; readonly gate: Node } | { readonly entry: EvaluatedEntry };
+export interface Columns {
+  readonly start: number;
+  readonly stop: number;
+}
+
+type Label = { readonly slot: number; readonly gate: Node } | { readonly entry: EvaluatedEntry; readonly weighed: Pair | null };
 
 interface Part {
   readonly start: number;
@@ -48,7 +54,7 @@ export function findMixes(graph: Graph, entries: readonly EvaluatedEntry[]): rea
     const output = node.outputs[0] as Value;
     const mark = markOf(node, output, marks, mixes);
     const entry = entryOf.get(output);
-    if (entry !== undefined) marks.set(output, { axis: null, label: { entry } });
+    if (entry !== undefined) marks.set(output, { axis: null, label: { entry, weighed: null } });
     else if (mark !== null) marks.set(output, mark);
   }
   return mixes;
@@ -69,7 +75,7 @@ function markOf(node: Node, output: Value, marks: ReadonlyMap<Value, Mark>, mixe
     case "transpose":
       return first === null || first.axis === null ? first : { ...first, axis: node.attributes.permutation.indexOf(first.axis) };
     case "concat":
-      return joined(node.inputs, operands, node.attributes.axis);
+      return concatenated(node, operands, node.attributes.axis, mixes);
     case "gather":
       return first === null ? null : gathered(first, node.inputs[1] as Value, node.attributes.axis);
     case "reduce_sum":
@@ -78,7 +84,7 @@ function markOf(node: Node, output: Value, marks: ReadonlyMap<Value, Mark>, mixe
     case "reduce_min":
       return first === null ? null : reduced(first, node.attributes.axes, node.attributes.keep);
     case "mul":
-      return pairUp(node, operands, mixes) ? null : kept(node, output, operands);
+      return pairUp(node, operands, mixes) ? weighed(mixes.at(-1) as Mix, operands) : kept(node, output, operands);
     case "matmul":
       contract(node, operands, mixes);
       return operands.filter((mark) => mark !== null).length === 1 ? whole(operands) : null;
@@ -123,7 +129,7 @@ function whole(operands: readonly (Mark | null)[]): Mark | null {
 
 function sameLabel(a: Label | null, b: Label | null): boolean {
   if (a === null || b === null) return a === b;
-  if ("entry" in a) return "entry" in b && a.entry === b.entry;
+  if ("entry" in a) return "entry" in b && a.entry === b.entry && a.weighed === b.weighed;
   return "gate" in b && a.gate === b.gate && a.slot === b.slot;
 }
 
@@ -181,6 +187,18 @@ function product(dims: readonly Dim[]): Dim {
   return dims.reduce(multiplyDims, 1);
 }
 
+/** Experts that were weighed one by one, side by side. */
+function concatenated(node: Node, operands: readonly (Mark | null)[], axis: number, mixes: Mix[]): Mark | null {
+  const mark = joined(node.inputs, operands, axis);
+  const last = (node.outputs[0]?.type.shape.length ?? 0) - 1;
+  const parts = mark !== null && mark.axis === last ? mark.parts : [];
+  const pairs = parts.flatMap(({ start, stop, label }): Pair[] =>
+    label !== null && "entry" in label && label.weighed !== null ? [{ ...label.weighed, columns: { start, stop } }] : [],
+  );
+  if (pairs.length > 1) mixes.push({ node, pairs });
+  return mark;
+}
+
 function joined(inputs: readonly Value[], operands: readonly (Mark | null)[], axis: number): Mark | null {
   const parts: Part[] = [];
   let at = 0;
@@ -224,6 +242,7 @@ function pairUp(node: Node, operands: readonly (Mark | null)[], mixes: Mix[]): b
   const [entries, weights] = [marks[entrySide] ?? null, marks[1 - entrySide] ?? null];
   if (entrySide < 0 || entries === null || weights === null || holdsEntry(weights)) return false;
   if (entries.axis !== null && weights.axis !== null && entries.axis !== weights.axis) return false;
+  const factor = node.inputs[1 - entrySide] as Value;
   const axis = entries.axis ?? weights.axis ?? 0;
   const width = result.type.shape[axis];
   const all = { start: 0, stop: typeof width === "number" ? width : 1 };
@@ -234,12 +253,19 @@ function pairUp(node: Node, operands: readonly (Mark | null)[], mixes: Mix[]): b
       if (part.label === null || weight.label === null || !("entry" in part.label) || !("gate" in weight.label)) return [];
       if (weight.start >= part.stop || part.start >= weight.stop) return [];
       const columns = columnar ? { start: part.start, stop: part.stop } : null;
-      return [{ ...weight.label, entry: part.label.entry, columns }];
+      const weightStart = columnar && weights.axis !== null ? part.start : null;
+      return [{ ...weight.label, entry: part.label.entry, weights: factor, weightStart, columns }];
     }),
   );
-  if (pairs.length === 0) return false;
-  mixes.push({ product: node, weights: node.inputs[1 - entrySide] as Value, pairs });
-  return true;
+  if (pairs.length > 0) mixes.push({ node, pairs });
+  return pairs.length > 0;
+}
+
+/** What a product holds: one expert with one weight may yet be joined to others. */
+function weighed({ pairs }: Mix, operands: readonly (Mark | null)[]): Mark | null {
+  const [pair] = pairs;
+  const alone = operands.every((mark) => mark?.axis === null);
+  return alone && pair !== undefined ? { axis: null, label: { entry: pair.entry, weighed: pair } } : null;
 }
 
 /** A weighted sum as a product of matrices: the axis of the experts is the one that is summed over. */
@@ -248,11 +274,11 @@ function contract(node: Node, operands: readonly (Mark | null)[], mixes: Mix[]):
   const [a, b] = node.inputs as readonly [Value, Value];
   if (left == null || right == null || left.axis === null || right.axis === null) return;
   if (left.axis !== a.type.shape.length - 1 || right.axis !== b.type.shape.length - 2) return;
-  const [entries, weights, side] = holdsEntry(left) ? [left, right, b] : [right, left, a];
+  const [entries, weights, factor] = holdsEntry(left) ? [left, right, b] : [right, left, a];
   const pairs = entries.parts.flatMap(({ start, label }): Pair[] => {
     const weight = weights.parts.find((part) => part.start === start)?.label ?? null;
     if (label === null || weight === null || !("entry" in label) || !("gate" in weight)) return [];
-    return [{ ...weight, entry: label.entry, columns: null }];
+    return [{ ...weight, entry: label.entry, weights: factor, weightStart: null, columns: null }];
   });
-  if (pairs.length > 0) mixes.push({ product: node, weights: side, pairs });
+  if (pairs.length > 0) mixes.push({ node, pairs });
 }
