@@ -188,15 +188,12 @@ export interface Model<Inputs = Values, Predictions = Values, Outputs = Values> 
    */
   predict(rows: readonly Inputs[]): Promise<readonly Predictions[]>;
   /**
-   * Further outputs for the rows, each a whole tensor as nested lists, such as `[B][experts]` for gate weights.
+   * Further outputs for each row, such as its gate weights.
    *
    * @throws InputError for rows that do not fit
    * @throws ModelError for a name that the model does not have
    */
-  outputs<Name extends keyof Outputs & string>(
-    rows: readonly Inputs[],
-    names: readonly Name[],
-  ): Promise<{ readonly [K in Name]: Outputs[K] }>;
+  outputs<Name extends keyof Outputs & string>(rows: readonly Inputs[], names: readonly Name[]): Promise<readonly Pick<Outputs, Name>[]>;
   /** Rows that depend on the seed alone, those of `plec run --generate`: to try a model out. */
   generate(count: number, seed?: number): readonly Inputs[];
   /** Frees what the engine holds. */

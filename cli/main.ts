@@ -1,6 +1,8 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { tfjsBackends } from "../runtime/engines/tfjs-backends.ts";
+import type { Shell } from "./completions.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
+import { architectureNames } from "./project/architectures.ts";
 import { plecVersion } from "./version.ts";
 
 /**
@@ -81,7 +83,11 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .argument("[paths...]", "specs, or folders of them (default: this folder)")
     .option("--fix", "apply the safe fixes, then lint again")
     .option("--unsafe", "with --fix: apply fixes that change what is trained, too")
-    .option("--rule <code>", "run this rule only (repeatable)", (code: string, before: readonly string[]) => [...before, code], [])
+    .addOption(
+      new Option("--rule <code>", "run this rule only (repeatable)")
+        .argParser((code: string, before: readonly string[]) => [...before, code])
+        .default([], "all"),
+    )
     .option("--list-rules", "list the rules with their severities and thresholds")
     .option("--config <file>", "take this configuration (default: the nearest plec.config.yaml of each file)")
     .addOption(json())
@@ -141,7 +147,10 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
         .argParser((name: string, before: readonly string[]) => [...before, name])
         .default([], "none"),
     )
-    .option("--outputs <names>", "what the file returns, separated by commas; * stands for anything (default: everything)")
+    .option(
+      "--outputs <names>",
+      "what the file returns, separated by commas; * stands for anything, !NAME is left out (default: everything)",
+    )
     .option("--external-data", "put the weights into FILE.data beside the file; always done above 2 GB")
     .addOption(new Option("--opset <n>", "the operator set, 17 to 21").argParser(whole).default(17))
     .addOption(new Option("--ir-version <n>", "the version of the file format, up to 10 (default: the one of the opset)").argParser(whole))
@@ -169,7 +178,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .addOption(seed())
     .addOption(weights())
     .addOption(model())
-    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything")
+    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything, !NAME is left out")
     .option("--only-outputs", "leave the predictions out")
     .addOption(new Option("--engine <name>", "what executes the model").choices(["ort", "tfjs", "interpreter"]))
     .addOption(new Option("--backend <name>", "where TensorFlow.js runs: the fastest that is installed, or this one").choices(tfjsBackends))
@@ -262,6 +271,26 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (spec: string, options) => exit(await (await import("./types.ts")).types(spec, options, io)));
 
+  command("init", "Start a project: spec, data mapping, types, tests and CI.")
+    .argument("[folder]", "where to put it; made when it does not exist", ".")
+    .addOption(new Option("-a, --architecture <name>", "what to start from").choices(architectureNames()))
+    .option("-n, --name <name>", "the name of the project (default: that of the folder)")
+    .option("-y, --yes", "ask nothing; take the defaults")
+    .option("--force", "overwrite files that exist")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec init my-model", "asks what to start from"],
+          ["plec init my-model --architecture ple", "a stacked PLE, without questions about it"],
+          ["plec init my-model --yes", "MMoE, without questions"],
+        ],
+        "The project checks, compiles and runs as it is. Nothing is overwritten without --force.",
+      ),
+    )
+    .action(async (folder: string, options) => exit(await (await import("./init.ts")).init(folder, options, io)));
+
   command("explain", "Explain a diagnostic: why it is one, and what to do.")
     .argument("[code]", "a code such as dim/mismatch; without it, all codes are listed")
     .addOption(json())
@@ -273,6 +302,21 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ]),
     )
     .action(async (code: string | undefined, options) => exit(await (await import("./explain.ts")).explain(code, options, io)));
+
+  command("completions", "Print the completions of the command line for a shell.")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec completions bash", "for ~/.bashrc: source <(plec completions bash)"],
+          ["plec completions zsh", "for ~/.zshrc, after compinit: source <(plec completions zsh)"],
+          ["plec completions fish", "for config.fish: plec completions fish | source"],
+        ],
+        "Commands, options, their choices, diagnostic codes and files.",
+      ),
+    )
+    .action(async (shell: Shell) => exit(await (await import("./completions.ts")).completions(shell, program, io)));
 
   return program;
 }

@@ -1,6 +1,7 @@
+import { plainDiagnostic } from "../api/diagnostics.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { writeFileAtomically } from "./atomic-write.ts";
-import { describeTally, diagnosticToJson, printFindings, tally } from "./findings.ts";
+import { describeTally, printFindings, tally } from "./findings.ts";
 import { exitCodes, type Io } from "./io.ts";
 import { plural } from "./table.ts";
 
@@ -26,7 +27,7 @@ export async function reportFindings(
     else await writeFileAtomically(options.sarif, [text]);
   }
   if (options.json === true) {
-    const report = { version: 1, files, ...counts, fixed, diagnostics: diagnostics.map(diagnosticToJson) };
+    const report = { version: 1, files, ...counts, fixed, diagnostics: diagnostics.map(plainDiagnostic) };
     io.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } else if (options.sarif !== "-") {
     printFindings(diagnostics, io.stdout, io);

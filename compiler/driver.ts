@@ -11,8 +11,11 @@ import { keyOf, newBudget } from "./elaborate/context.ts";
 import { FileScopes } from "./elaborate/file-scope.ts";
 import { checkDefinition } from "./elaborate/generic.ts";
 import { type ElaboratedModel, elaborateModel } from "./elaborate/model.ts";
+import { libraryFolder } from "./library-folder.ts";
 import type { CheckedModel } from "./model.ts";
 import { loadProject, type Project, topLevelNames } from "./project.ts";
+
+export { libraryFolder } from "./library-folder.ts";
 
 /** What checking a file gives. Models are there only when nothing that they use has an error. */
 export interface CheckedFile {
@@ -115,12 +118,4 @@ function hashSources(project: Project): string {
 function libraryPlaces(): { readonly library: string; readonly trees: string | null } {
   const trees = join(dirname(fileURLToPath(import.meta.url)), "std");
   return { library: libraryFolder(), trees: existsSync(trees) ? trees : null };
-}
-
-/** The folder that `std/` stands for: the package's own `specs/std`. */
-export function libraryFolder(): string {
-  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
-    const folder = join(at, "specs", "std");
-    if (existsSync(folder) || dirname(at) === at) return folder;
-  }
 }

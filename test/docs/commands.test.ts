@@ -14,7 +14,9 @@ function commandsOf(page: string): readonly string[] {
   return blocks.flatMap((block) => block.split("\n")).filter((line) => line.startsWith("npx plec "));
 }
 
-test.each(["README.md", "docs/lint/README.md"].flatMap(commandsOf))("%s", { timeout: 60_000 }, (line) => {
+const pages = ["README.md", "docs/lint/README.md", "docs/starting.md", "docs/typescript.md"];
+
+test.each(pages.flatMap(commandsOf))("%s", { timeout: 60_000 }, (line) => {
   const args = line
     .replace(/\s+#.*$/, "")
     .split(/\s+/)

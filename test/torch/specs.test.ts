@@ -1,0 +1,40 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { interpret } from "../../compiler/ir/interpreter.ts";
+import type { NdArray } from "../../compiler/ir/ndarray.ts";
+import { drawSeeds, gradientGraph, gradientOf, seedName } from "../autodiff/gradient-graph.ts";
+import { type Answer, askTorch, type Request, relativeDifference } from "./ask-torch.ts";
+import { specCases } from "./spec-cases.ts";
+
+const prepared = specCases.map((spec) => {
+  const found = interpret(spec.graph, { inputs: spec.inputs, params: spec.weights });
+  const floats = spec.graph.inputs.filter(({ name, value }) => value.type.dtype === "f32" && !name.startsWith("label/"));
+  const wrt = [...floats.map(({ name }) => name), ...spec.weights.keys()];
+  const { inputs, weights } = spec;
+  const request: Request = { module: "specs", function: spec.name, inputs, weights, settings: {}, wrt, seeds: drawSeeds(found) };
+  return { ...spec, found, request };
+});
+
+let answers: ReadonlyMap<string, Answer> = new Map();
+beforeAll(() => {
+  const all = askTorch(prepared.map(({ request }) => request));
+  answers = new Map(prepared.map(({ name }, i) => [name, all[i] as Answer]));
+});
+
+describe.each(prepared)("$name", ({ name, graph, inputs, weights, found, request }) => {
+  test("logits and every term of the loss", () => {
+    const outputs = answers.get(name)?.outputs ?? new Map<string, NdArray>();
+    expect([...outputs.keys()].sort()).toEqual([...found.keys()].sort());
+    for (const [output, wanted] of outputs) expect(relativeDifference(found.get(output) as NdArray, wanted), output).toBeLessThan(1e-9);
+  });
+
+  test("the gradient by every weight and input", () => {
+    const gradients = answers.get(name)?.gradients ?? new Map<string, NdArray>();
+    const all = gradientGraph(graph, [...found.keys()], request.wrt);
+    const seeds = [...request.seeds].map(([output, seed]) => [seedName(output), seed] as const);
+    const ours = interpret(all, { inputs: new Map([...inputs, ...seeds]), params: weights });
+    expect([...gradients.keys()].sort()).toEqual([...request.wrt].sort());
+    // Some are 0 by nature, as that of a key's bias in attention, and here sums that cancel.
+    for (const [leaf, wanted] of gradients)
+      expect(relativeDifference(gradientOf(ours, leaf, wanted), wanted, 1e-6), leaf).toBeLessThan(1e-7);
+  });
+});
