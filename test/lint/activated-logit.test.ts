@@ -42,6 +42,11 @@ testRule("lint/activated-logit", {
       model(" |> silu"),
       ["6:26 the logits of task `t` pass `sigmoid` last, after which they never fall below -0.27"],
     ],
+    [
+      "one flow for several tasks",
+      model(" |> relu").replace("  flow", "  task u: binary { loss: bce }\n  flow"),
+      ["7:26 the logits of the tasks `t`, `u` pass `relu` last"],
+    ],
     ["classes", model(" |> relu", "classes(3) { loss: nll }"), ["6:26 the logits of task `t` pass `relu` last"]],
     ["a clip", model(" |> clip(-2, 2)"), ["6:26 the logits of task `t` pass `min` last, after which they stay between -2 and 2"]],
     [

@@ -1,3 +1,4 @@
+import type { Span } from "../../../dsl/source.ts";
 import type { Node, Value } from "../../ir/graph.ts";
 import { evaluateShape, fullArray } from "../../ir/ndarray.ts";
 import { elementwiseOps } from "./analysis/estimate.ts";
@@ -12,7 +13,7 @@ const farthest = 64;
 export const activatedLogit = defineRule({
   code: "lint/activated-logit",
   severity: "warning",
-  message: "the logits of task `{task}` pass `{op}` last, after which they {range}",
+  message: "the logits of {tasks} pass `{op}` last, after which they {range}",
   why: "A loss on logits reads them as log-odds: every number has a meaning, and the loss itself keeps probabilities within bounds. An activation at the end of the flow makes some probabilities impossible: after a rectifier no prediction falls below one half, and where it is flat nothing trains.",
   help: "Remove the activation; plec applies sigmoid or softmax for the prediction. To keep logits small, scale it: `10 * tanh(z / 10)`.",
   options: {
@@ -24,17 +25,25 @@ export const activatedLogit = defineRule({
   },
   check({ models }, report, { reach }) {
     for (const model of models) {
+      const found = new Map<string, { tasks: string[]; span: Span; op: Node; range: string }>();
       for (const { name, kind, logit } of model.checked.tasks) {
         if (logit === null || (kind !== "binary" && kind !== "classes") || !takesLogits(model, name)) continue;
         const range = rangeOf(logit, model);
         if (range === null || (range.low <= -reach && range.high >= reach)) continue;
         const op = lastActivation(logit);
         if (op === null) continue;
-        const flow = model.declarations.flows.get(name);
-        const end = flow?.body.statements.find((statement) => statement.kind === "Return")?.value.span;
-        const span = end ?? model.analysis.placeOf(op);
+        const end = model.declarations.flows.get(name)?.body.statements.find((statement) => statement.kind === "Return");
+        const span = end?.value.span ?? model.analysis.placeOf(op);
+        const text = describeRange(range, reach);
+        const key = `${span.start} ${op.op} ${text}`;
+        const before = found.get(key);
+        if (before === undefined) found.set(key, { tasks: [name], span, op, range: text });
+        else before.tasks.push(name);
+      }
+      for (const { tasks, span, op, range } of found.values()) {
+        const names = `${tasks.length === 1 ? "task" : "the tasks"} ${tasks.map((task) => `\`${task}\``).join(", ")}`;
         const notes = op.span === null || op.span === span ? [] : [{ message: "applied here", span: op.span }];
-        report(span, { task: name, op: op.op, range: describeRange(range, reach) }, { notes });
+        report(span, { tasks: names, op: op.op, range }, { notes });
       }
     }
   },

@@ -24,7 +24,7 @@ export const expertOutweighs = defineRule({
           if (others.length === 0 || energy < ratio * median(others.map((block) => block.energy))) continue;
           if (seen.has(pair.entry.entry)) continue;
           seen.add(pair.entry.entry);
-          const span = analysis.placeOf(mix.node);
+          const span = analysis.placeOf(pair.gate);
           const values = { name: pair.entry.name, width, others: describeWidths(others.map((block) => block.width)) };
           report(pair.entry.entry.name.span, values, { notes: [{ message: "the gate", span }] });
         }

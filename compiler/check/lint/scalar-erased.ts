@@ -30,7 +30,11 @@ export const scalarErased = defineRule({
           ({ from, to }) => node.path.startsWith(`flow/${to.text}/`) && node.path.includes(`/transfers/${from.text}/`),
         );
         const what = edge === undefined ? `\`${node.path}\`` : `the transfer \`${edge.from.text} -> ${edge.to.text}\``;
-        report(edge?.span ?? span, { what }, { notes: edge === undefined ? [] : [{ message: "normalised here", span: node.span }] });
+        report(
+          edge?.span ?? span,
+          { what },
+          { notes: edge === undefined || span === edge.value.span ? [] : [{ message: "normalised here", span }] },
+        );
       }
     }
   },

@@ -7,7 +7,7 @@ import { Estimate, type ParamValues } from "./estimate.ts";
 import { findMixes, type Mix } from "./mixes.ts";
 
 /** How far back a node's place in the user's text is looked for. */
-const farthest = 200;
+const farthest = 60;
 
 /** What several rules ask of a model's graph, each found out on first use. */
 export class ModelAnalysis {
@@ -68,10 +68,9 @@ export class ModelAnalysis {
    */
   placeOf(node: Node): Span {
     const seen = new Set<Node>([node]);
-    for (const at of seen) {
-      if (at.span !== null && !at.span.source.library) return at.span;
-      for (const input of at.inputs) if (seen.size < farthest) seen.add(input.node);
-    }
-    return this.#model.declarations.model.name.span;
+    for (const at of seen) for (const input of at.inputs) if (seen.size < farthest) seen.add(input.node);
+    const placed = [...seen].filter(({ span }) => span !== null && !span.source.library);
+    const nearest = placed[0] === node ? node : (placed.find(({ op }) => op === "param") ?? placed[0]);
+    return nearest?.span ?? this.#model.declarations.model.name.span;
   }
 }
