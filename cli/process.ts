@@ -8,7 +8,9 @@ const io: Io = { stdout: outputOf(process.stdout), stderr: outputOf(process.stde
 process.on("uncaughtException", (error) => process.exit(reportBug(error, io)));
 process.on("unhandledRejection", (error) => process.exit(reportBug(error, io)));
 
-process.exitCode = await main(process.argv.slice(2), io);
+void main(process.argv.slice(2), io).then((code) => {
+  process.exitCode = code;
+});
 
 function outputOf(stream: NodeJS.WriteStream): Output {
   let open = true;

@@ -10,7 +10,7 @@ import { build } from "./build.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const expected = [
   "package/bin/plec.js",
-  "package/dist/plec.js",
+  "package/dist/plec.cjs",
   "package/dist/index.js",
   "package/dist/index.d.ts",
   "package/dist/runtime.js",

@@ -62,7 +62,7 @@ describe("the bundled command line", () => {
     const script = `
       process.argv = [process.execPath, "plec", ...${JSON.stringify(args)}];
       process.stdout.write = () => true;
-      await import(${JSON.stringify(new URL("../../dist/plec.js", import.meta.url).href)});
+      await import(${JSON.stringify(new URL("../../dist/plec.cjs", import.meta.url).href)});
       const { createRequire } = await import("node:module");
       const packages = Object.keys(createRequire(import.meta.url).cache).map((path) => path.match(/node_modules.(onnx[^/\\\\]*|protobufjs|ts-morph)/)?.[1]);
       process.stderr.write(JSON.stringify([...new Set(packages.filter((name) => name !== undefined))].sort()));
