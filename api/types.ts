@@ -108,6 +108,8 @@ export interface TaskInfo {
   readonly group: string | null;
   readonly enabled: boolean;
   readonly weight: number;
+  /** The stated share of rows with label 1, of a binary task. */
+  readonly positives: number | null;
   readonly loss: { readonly name: string; readonly settings: Readonly<Record<string, unknown>> } | null;
   readonly activation: string | null;
   readonly prefer: readonly string[];
