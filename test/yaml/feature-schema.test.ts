@@ -183,7 +183,7 @@ describe("input from a feature schema", () => {
       "a misspelt key",
       schema.replace("features: [a", "featurs: [a"),
       'input y from "schema.yaml"',
-      ['yaml/unknown-key 14 "featurs": `y` has no key `featurs`', 'yaml/missing-key 12 "y": `y` has no `width`, `features` or `groups`'],
+      ['yaml/missing-key 12 "y": `y` has no `width`, `features` or `groups`', 'yaml/unknown-key 14 "featurs": `y` has no key `featurs`'],
     ],
     [
       "a group without a name",
