@@ -20,7 +20,7 @@ export type Place = { readonly file: string; readonly range: Range } | { readonl
 export type Diagnostic = Place & {
   /** Stable, such as `dim/mismatch`; `plec explain CODE` tells more. */
   readonly code: string;
-  readonly severity: "error" | "warning";
+  readonly severity: "error" | "warning" | "info";
   readonly message: string;
   readonly notes: readonly (Place & { readonly message: string })[];
   readonly help: string | null;
@@ -108,6 +108,8 @@ export interface TaskInfo {
   readonly group: string | null;
   readonly enabled: boolean;
   readonly weight: number;
+  /** The stated share of rows with label 1, of a binary task. */
+  readonly positives: number | null;
   readonly loss: { readonly name: string; readonly settings: Readonly<Record<string, unknown>> } | null;
   readonly activation: string | null;
   readonly prefer: readonly string[];

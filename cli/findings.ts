@@ -1,4 +1,4 @@
-import type { Diagnostic } from "../dsl/diagnostic.ts";
+import type { Diagnostic, Severity } from "../dsl/diagnostic.ts";
 import { renderDiagnostic } from "../dsl/render.ts";
 import type { Io, Output } from "./io.ts";
 import { wantsColour } from "./io.ts";
@@ -7,16 +7,22 @@ import { plural } from "./table.ts";
 export interface Tally {
   readonly errors: number;
   readonly warnings: number;
+  readonly infos: number;
 }
 
 export function tally(diagnostics: readonly Diagnostic[]): Tally {
-  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error").length;
-  return { errors, warnings: diagnostics.length - errors };
+  const count = (wanted: Severity) => diagnostics.filter(({ severity }) => severity === wanted).length;
+  return { errors: count("error"), warnings: count("warning"), infos: count("info") };
 }
 
 /** `2 errors, 1 warning`. */
-export function describeTally({ errors, warnings }: Tally): string {
-  const parts = [...(errors > 0 ? [plural(errors, "error")] : []), ...(warnings > 0 ? [plural(warnings, "warning")] : [])];
+export function describeTally({ errors, warnings, infos }: Tally): string {
+  const counts = [
+    [errors, "error"],
+    [warnings, "warning"],
+    [infos, "info"],
+  ] as const;
+  const parts = counts.flatMap(([count, noun]) => (count > 0 ? [plural(count, noun)] : []));
   return parts.length === 0 ? "no findings" : parts.join(", ");
 }
 

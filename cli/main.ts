@@ -59,7 +59,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
   const seed = (): Option => new Option("--seed <n>", "seed of everything random").argParser(whole).default(0);
   const weights = (): Option => new Option("--weights <file>", "take the weights from a .safetensors file").conflicts("seed");
 
-  command("check", "Check specs: names, dims, wiring, lints.")
+  command("check", "Check specs: names, dims, wiring, what is unused.")
     .argument("<files...>", "specs, or folders of them")
     .option("--fix", "apply the safe fixes, then check again")
     .addOption(json())
@@ -78,6 +78,40 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ),
     )
     .action(async (files: string[], options) => exit(await (await import("./check.ts")).check(files, options, io)));
+
+  command("lint", "Look for what checks and is still likely to be wrong.")
+    .argument("[paths...]", "specs, or folders of them (default: this folder)")
+    .option("--fix", "apply the safe fixes, then lint again")
+    .option("--unsafe", "with --fix: apply fixes that change what is trained, too")
+    .addOption(
+      new Option("--rule <code>", "run this rule only (repeatable)")
+        .argParser((code: string, before: readonly string[]) => [...before, code])
+        .default([], "all"),
+    )
+    .option("--list-rules", "list the rules with their severities and thresholds")
+    .option("--config <file>", "take this configuration (default: the nearest plec.config.yaml of each file)")
+    .addOption(json())
+    .option("--sarif <file>", "write SARIF 2.1.0, for code scanning; - prints it")
+    .option("--max-warnings <n>", "fail when there are more warnings than this", whole)
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec lint specs/", "every spec of a folder"],
+          ["plec lint model.ple --max-warnings 0", "warnings fail as well, in CI"],
+          ["plec lint model.ple --rule group-of-one", "one rule"],
+          ["plec lint --list-rules", "what there is"],
+          ["plec explain lint/group-of-one", "why a finding is one, and what to do"],
+        ],
+        [
+          "A finding that is wrong for a line is allowed there by a comment on it or above it, with the reason:",
+          "  // plec-allow group-of-one: churn gets company next quarter",
+          "plec.config.yaml sets severities (error, warning, info, off), thresholds and paths; docs/lint/ has a page for each rule.",
+          "Exit code: 0 no errors, 1 errors (or too many warnings), 2 wrong use.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (paths: string[], options) => exit(await (await import("./lint.ts")).lint(paths, options, io)));
 
   command("fmt", "Format specs in place.")
     .argument("[files...]", "specs, or folders of them; - reads standard input")

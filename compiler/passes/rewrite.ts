@@ -34,13 +34,25 @@ export function rewriteGraph(graph: Graph, rules: readonly Rule[]): Graph {
   });
 }
 
+/**
+ * Copies a graph into a builder, to which more can then be added; the rules may add to it as well. Nothing is pruned.
+ *
+ * @returns the copy of each value of the graph
+ */
+export function copyGraph(graph: Graph, builder: GraphBuilder, rules: readonly Rule[]): (value: Value) => Value {
+  const copy = new Copy(rules, builder);
+  copy.nodes(graph.nodes);
+  return (value) => copy.valueOf(value);
+}
+
 class Copy {
-  readonly builder = new GraphBuilder();
+  readonly builder: GraphBuilder;
   readonly #rules: readonly Rule[];
   readonly #copies = new Map<Value, Value>();
 
-  constructor(rules: readonly Rule[]) {
+  constructor(rules: readonly Rule[], builder = new GraphBuilder()) {
     this.#rules = rules;
+    this.builder = builder;
   }
 
   nodes(nodes: readonly Node[]): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { runCli } from "./run-cli.ts";
 
-const commands = ["check", "fmt", "compile", "run", "summary", "ir", "types", "init", "explain", "completions"];
+const commands = ["check", "lint", "fmt", "compile", "run", "summary", "ir", "types", "init", "explain", "completions"];
 
 describe("help", () => {
   it("lists every command", async () => {

@@ -19,6 +19,7 @@ const pages = [
   "docs/diff.md",
   "docs/import.md",
   "docs/ir.md",
+  "docs/lint/README.md",
   "examples/import/README.md",
   "docs/starting.md",
   "docs/typescript.md",
