@@ -30,6 +30,13 @@ export class GraphBuilder {
   readonly #made = new Map<string, Node>();
   readonly #keysOfScope: string[][] = [[]];
 
+  /** A builder that appends to nodes that are there, in topological order: a graph's, or all that some values depend on. */
+  static continuing(nodes: readonly Node[]): GraphBuilder {
+    const builder = new GraphBuilder();
+    for (const node of nodes) builder.#adopt(node);
+    return builder;
+  }
+
   get nodeCount(): number {
     return this.#nextId;
   }
@@ -41,7 +48,7 @@ export class GraphBuilder {
 
   /** Appends a node and returns its outputs, or says why the operands do not fit. */
   add<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K], origin: Origin): readonly Value[] | ShapeError {
-    const key = unhashed.has(op) ? null : `${op}(${inputs.map((v) => `${v.node.id}.${v.index}`).join(",")})${attributeKey(attributes)}`;
+    const key = nodeKey(op, inputs, attributes);
     const before = key === null ? undefined : this.#made.get(key);
     if (before !== undefined) return before.outputs;
     const types = inferTypes(
@@ -78,11 +85,30 @@ export class GraphBuilder {
     return { inputs, nodes: scope.nodes, results, captures: findCaptures(scope.nodes, results) };
   }
 
+  #adopt(node: Node): void {
+    (this.#scopes[0] as Scope).nodes.push(node);
+    this.#reserve(node);
+    const key = nodeKey<OpName>(node.op, node.inputs, node.attributes as OpAttributes[OpName]);
+    if (key !== null && !this.#made.has(key)) this.#made.set(key, node);
+  }
+
+  /** Keeps the ids of a node and of those of its loop body from being given again. */
+  #reserve(node: Node): void {
+    this.#nextId = Math.max(this.#nextId, node.id + 1);
+    if (node.op === "scan") for (const inner of node.attributes.body.nodes) this.#reserve(inner);
+  }
+
   #depthFor<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): number {
     if (this.#scopes.length === 1) return 0;
     const captures = op === "scan" ? (attributes as OpAttributes["scan"]).body.captures : [];
     return Math.max(0, ...[...inputs, ...captures].map((value) => this.#depthOf.get(value.node) ?? 0));
   }
+}
+
+/** Equal nodes have equal keys; null for a node that is equal to none but itself. */
+function nodeKey<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): string | null {
+  if (unhashed.has(op)) return null;
+  return `${op}(${inputs.map((v) => `${v.node.id}.${v.index}`).join(",")})${attributeKey(attributes)}`;
 }
 
 /** Equal attributes have equal keys. */

@@ -1,4 +1,5 @@
 import type { TensorFlowContext } from "../emit/tensorflow-lowering.ts";
+import type { Operand } from "../ir/algebra.ts";
 import { type Dim, dimsEqual, formatDim } from "../ir/dim.ts";
 import type { DType, NodeOf, TensorType, Value } from "../ir/graph.ts";
 import { aroundAxis, at, makeArray, type NdArray, read, sizeOf } from "../ir/ndarray.ts";
@@ -7,21 +8,39 @@ import type { OpAttributes } from "./attributes.ts";
 import { batch, type OpDefinition, type OpRows, type Sample } from "./op.ts";
 import { type FoldRow, fold, map, maxRow, minRow, sumRow } from "./rows.ts";
 import { axisError, dimAt, formatType, type Inferred, operandError, shapeAt, shapeError, tensor } from "./shape-rules.ts";
+import { each, type VjpCall, type VjpRule } from "./vjp.ts";
 
 type ReduceOp = "reduce_sum" | "reduce_mean" | "reduce_max" | "reduce_min";
 type AxisOp = "softmax" | "log_softmax" | "cumsum" | "reverse";
 
 /** Reductions, and ops that keep the shape and work along one axis. */
 export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
-  reduce_sum: reduction({ tfjs: "Sum", type: "ReduceSum", axesAreInputSince: 13 }, ["f32", "i32"], { start: 0, row: sumRow }),
+  reduce_sum: reduction(
+    { tfjs: "Sum", type: "ReduceSum", axesAreInputSince: 13 },
+    ["f32", "i32"],
+    { start: 0, row: sumRow },
+    each(keptAxes),
+  ),
   reduce_mean: reduction(
     { tfjs: "Mean", type: "ReduceMean", axesAreInputSince: 18 },
     ["f32"],
     { start: 0, row: sumRow },
+    // The sum's, divided by the count.
+    each((call) => call.g.div(keptAxes(call), countAlong(call))),
     (total, count) => total / count,
   ),
-  reduce_max: reduction({ tfjs: "Max", type: "ReduceMax", axesAreInputSince: 18 }, ["f32", "i32"], { start: -Infinity, row: maxRow }),
-  reduce_min: reduction({ tfjs: "Min", type: "ReduceMin", axesAreInputSince: 18 }, ["f32", "i32"], { start: Infinity, row: minRow }),
+  reduce_max: reduction(
+    { tfjs: "Max", type: "ReduceMax", axesAreInputSince: 18 },
+    ["f32", "i32"],
+    { start: -Infinity, row: maxRow },
+    each(sharedByExtremes),
+  ),
+  reduce_min: reduction(
+    { tfjs: "Min", type: "ReduceMin", axesAreInputSince: 18 },
+    ["f32", "i32"],
+    { start: Infinity, row: minRow },
+    each(sharedByExtremes),
+  ),
 
   softmax: {
     infer: keepShape("f32"),
@@ -34,6 +53,8 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
         for (let i = 0; i < length; i++) to[i * step] = read(to, i * step) / total;
       }),
     ],
+    // y (dy - Σ dy y)
+    vjp: each(({ g, y, dy, attributes: { axis } }) => g.mul(y, g.sub(dy, g.sum(g.mul(dy, y), [axis], true)))),
     onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("Softmax", inputs, { axis }),
     tfjs: (tf, [x], node) => alongLastAxis(tf, x as string, node, (last) => tf.op("Softmax", [last])),
     samples: axisSamples([-30, 30]),
@@ -51,6 +72,8 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
         for (let i = 0; i < length; i++) to[i * step] = read(from, i * step) - shift;
       }),
     ],
+    // dy - exp(y) Σ dy
+    vjp: each(({ g, y, dy, attributes: { axis } }) => g.sub(dy, g.mul(g.exp(y), g.sum(dy, [axis], true)))),
     onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("LogSoftmax", inputs, { axis }),
     tfjs: (tf, [x], node) => alongLastAxis(tf, x as string, node, (last) => tf.op("LogSoftmax", [last])),
     samples: axisSamples([-30, 30]),
@@ -64,6 +87,7 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
         for (let i = 0; i < length; i++) to[i * step] = total += read(from, i * step);
       }),
     ],
+    vjp: each(({ g, dy, attributes: { axis } }) => g.reverse(g.op("cumsum", [g.reverse(dy, axis)], { axis }), axis)),
     onnx: (onnx, [x], { attributes: { axis } }) => onnx.op("CumSum", [x as string, onnx.constant("i64", [], [axis])]),
     tfjs: (tf, [x], { attributes: { axis } }) =>
       tf.op("Cumsum", [x as string, tf.constant("i32", [], [axis])], { exclusive: false, reverse: false }),
@@ -77,6 +101,7 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
         for (let i = 0; i < length; i++) to[i * step] = read(from, (length - 1 - i) * step);
       }),
     ],
+    vjp: each(({ g, dy, attributes: { axis } }) => g.reverse(dy, axis)),
     onnx: (onnx, [x], { attributes: { axis } }) =>
       onnx.op("Slice", [x as string, onnx.ints([-1]), onnx.ints([Number.MIN_SAFE_INTEGER]), onnx.ints([axis]), onnx.ints([-1])]),
     tfjs: (tf, [x], { attributes: { axis } }) => tf.op("ReverseV2", [x as string, tf.ints([axis])]),
@@ -107,6 +132,18 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
       return [types[0] as TensorType];
     },
     evaluate: ([x, gamma, beta], { epsilon }) => [layerNorm(x as NdArray, gamma as NdArray, beta as NdArray, epsilon)],
+    vjp: each(
+      // With n the normalised x and d = dy · gamma: dx = (d - mean d - n mean(d n)) / √(var + epsilon).
+      (call) => {
+        const { g, b: gamma, dy } = call;
+        const { normal, inverse, last } = normalised(call);
+        const d = g.mul(dy, gamma);
+        const centred = g.sub(d, g.mean(d, last, true));
+        return g.mul(inverse, g.sub(centred, g.mul(normal, g.mean(g.mul(d, normal), last, true))));
+      },
+      (call) => call.g.mul(call.dy, normalised(call).normal),
+      ({ dy }) => dy,
+    ),
     onnx: (onnx, inputs, { attributes: { epsilon } }) => onnx.op("LayerNormalization", inputs, { axis: -1, epsilon: { float: epsilon } }),
     tfjs: (tf, [x, gamma, beta], { inputs: [value], attributes: { epsilon } }) => {
       const axis = tf.ints([(value as Value).type.shape.length - 1]);
@@ -122,6 +159,45 @@ export const alongAxes: OpRows<ReduceOp | AxisOp | "layer_norm"> = {
     ],
   },
 };
+
+/** What a layer normalisation makes of x before its scale and shift, and the factor that makes it. */
+function normalised({ g, x, attributes: { epsilon } }: VjpCall<"layer_norm">) {
+  const last = [x.type.shape.length - 1];
+  const centred = g.sub(x, g.mean(x, last, true));
+  const inverse = g.div(1, g.sqrt(g.add(g.mean(g.mul(centred, centred), last, true), epsilon)));
+  return { normal: g.mul(centred, inverse), inverse, last };
+}
+
+/** A value of the result's shape, with the axes that the reduction dropped. */
+function withKeptAxes<K extends ReduceOp>({ g, x, attributes }: VjpCall<K>, value: Value): Value {
+  const { axes } = attributes as OpAttributes[ReduceOp];
+  return g.reshape(
+    value,
+    x.type.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim)),
+  );
+}
+
+function keptAxes<K extends ReduceOp>(call: VjpCall<K>): Value {
+  return withKeptAxes(call, call.dy);
+}
+
+/** How many values are reduced to one. */
+function countAlong({ g, x, attributes: { axes } }: VjpCall<"reduce_mean">): Operand {
+  const dims = axes.map((axis) => x.type.shape[axis] as Dim);
+  if (dims.every((dim) => typeof dim === "number")) return sizeOf(dims);
+  return g.sum(
+    g.full(dims, 1),
+    dims.map((_, axis) => axis),
+  );
+}
+
+/** To the places of the largest or smallest value, in equal shares. */
+function sharedByExtremes<K extends ReduceOp>(call: VjpCall<K>): Value {
+  const { g, x, y } = call;
+  const { axes } = call.attributes as OpAttributes[ReduceOp];
+  const isExtreme = g.cast(g.eq(x, withKeptAxes(call, y)), "f32");
+  return g.mul(isExtreme, g.div(keptAxes(call), g.sum(isExtreme, axes, true)));
+}
 
 /** TensorFlow's softmax knows the last axis alone. */
 function alongLastAxis(
@@ -159,6 +235,7 @@ function reduction<K extends ReduceOp>(
   target: { readonly tfjs: string; readonly type: string; readonly axesAreInputSince: number },
   allowed: readonly DType[],
   folding: { readonly start: number; readonly row: FoldRow },
+  vjp: VjpRule<K>,
   finish?: (total: number, count: number) => number,
 ): OpDefinition<K> {
   return {
@@ -181,6 +258,7 @@ function reduction<K extends ReduceOp>(
       ];
     },
     evaluate: ([x], { axes, keep }) => [reduce(x as NdArray, axes, keep, folding, finish)],
+    vjp,
     onnx: (onnx, [x], { attributes: { axes, keep } }) => {
       if (axes.length === 0) return x as string;
       if (onnx.opset >= target.axesAreInputSince) return onnx.op(target.type, [x as string, onnx.ints(axes)], { keepdims: Number(keep) });

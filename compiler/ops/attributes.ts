@@ -91,14 +91,19 @@ export interface OpAttributes {
   expand: { readonly shape: readonly Dim[] };
   /** table, i32 indices → table with `axis` replaced by the shape of the indices. */
   gather: AlongAxis;
+  /** rows, i32 indices → zeros with `length` rows on the axis, to which each row is added at its index: what `gather` is the other way round. */
+  scatter_add: { readonly axis: number; readonly length: Dim };
   /** i32[..S] → f32[..S, depth] */
   one_hot: { readonly depth: Dim };
 
   // recurrences
   /** a, b of equal shape → h with h_t = a_t h_{t-1} + b_t along the axis, h before the first being 0. */
   linear_scan: AlongAxis;
-  /** inputs: `states` initial states, then the scanned tensors; outputs: each state stacked along the axis, one for each step. */
-  scan: { readonly axis: number; readonly states: number; readonly body: Body };
+  /**
+   * inputs: `states` initial states, then the scanned tensors; outputs: each state stacked along the axis, one for each step; of the last `final`
+   * states (none by default) what they are after the last step alone.
+   */
+  scan: { readonly axis: number; readonly states: number; readonly final?: number; readonly body: Body };
 }
 
 export type OpName = keyof OpAttributes;

@@ -14,6 +14,7 @@ import {
   shapeError,
   tensor,
 } from "./shape-rules.ts";
+import { each, type NonDifferentiable, nonDifferentiable, type Vjp, type VjpCall } from "./vjp.ts";
 
 const floats: readonly DType[] = ["f32"];
 const numbers: readonly DType[] = ["f32", "i32"];
@@ -54,29 +55,100 @@ const broadcasts: readonly (readonly (readonly number[])[])[] = [
 ];
 
 export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_gradient" | "dropout"> = {
-  neg: unary(both("Neg"), numbers, (x) => -x),
-  exp: unary(both("Exp"), floats, Math.exp),
-  log: unary(both("Log"), floats, Math.log, [0.05, 4]),
-  sqrt: unary(both("Sqrt"), floats, Math.sqrt, [0.05, 4]),
-  tanh: unary(both("Tanh"), floats, Math.tanh),
-  atanh: unary(both("Atanh"), floats, Math.atanh, [-0.95, 0.95]),
-  sigmoid: unary(both("Sigmoid"), floats, sigmoid),
-  softplus: unary(both("Softplus"), floats, softplus, [-30, 30]),
-  relu: unary(both("Relu"), floats, (x) => Math.max(x, 0)),
-  abs: unary(both("Abs"), numbers, Math.abs),
-  sign: unary(both("Sign"), numbers, Math.sign),
-  floor: unary(both("Floor"), floats, Math.floor),
-  sin: unary(both("Sin"), floats, Math.sin),
-  cos: unary(both("Cos"), floats, Math.cos),
-  not: unary({ onnx: "Not", tfjs: "LogicalNot" }, bools, (x) => 1 - x, [0, 1]),
+  neg: unary(
+    both("Neg"),
+    numbers,
+    (x) => -x,
+    ({ g, dy }) => g.neg(dy),
+  ),
+  exp: unary(both("Exp"), floats, Math.exp, ({ g, y, dy }) => g.mul(dy, y)),
+  log: unary(both("Log"), floats, Math.log, ({ g, x, dy }) => g.div(dy, x), [0.05, 4]),
+  // The slope at 0 is infinite; 0 is taken, so that a norm sends nothing to the vector of zeros.
+  sqrt: unary(both("Sqrt"), floats, Math.sqrt, ({ g, y, dy }) => g.where(g.gt(y, 0), g.div(dy, g.mul(2, y)), 0), [0.05, 4]),
+  tanh: unary(both("Tanh"), floats, Math.tanh, ({ g, y, dy }) => g.mul(dy, g.sub(1, g.mul(y, y)))),
+  atanh: unary(both("Atanh"), floats, Math.atanh, ({ g, x, dy }) => g.div(dy, g.sub(1, g.mul(x, x))), [-0.95, 0.95]),
+  sigmoid: unary(both("Sigmoid"), floats, sigmoid, ({ g, y, dy }) => g.mul(dy, g.mul(y, g.sub(1, y)))),
+  softplus: unary(both("Softplus"), floats, softplus, ({ g, x, dy }) => g.mul(dy, g.sigmoid(x)), [-30, 30]),
+  relu: unary(
+    both("Relu"),
+    floats,
+    (x) => Math.max(x, 0),
+    ({ g, x, dy }) => g.where(g.gt(x, 0), dy, 0),
+  ),
+  abs: unary(both("Abs"), numbers, Math.abs, ({ g, x, dy }) => g.mul(dy, g.sign(x))),
+  sign: unary(both("Sign"), numbers, Math.sign, nonDifferentiable("is constant between its jumps")),
+  floor: unary(both("Floor"), floats, Math.floor, nonDifferentiable("is constant between its jumps")),
+  sin: unary(both("Sin"), floats, Math.sin, ({ g, x, dy }) => g.mul(dy, g.cos(x))),
+  cos: unary(both("Cos"), floats, Math.cos, ({ g, x, dy }) => g.neg(g.mul(dy, g.sin(x)))),
+  not: unary({ onnx: "Not", tfjs: "LogicalNot" }, bools, (x) => 1 - x, nonDifferentiable("takes flags"), [0, 1]),
 
-  add: arithmetic({ onnx: "Add", tfjs: "AddV2" }, numbers, addRow),
-  sub: arithmetic(both("Sub"), numbers, subRow),
-  mul: arithmetic(both("Mul"), numbers, mulRow),
-  div: arithmetic({ onnx: "Div", tfjs: "RealDiv" }, floats, divRow, [0.2, 3]),
-  pow: arithmetic(both("Pow"), floats, powRow, [0.2, 3]),
-  min: arithmetic({ onnx: "Min", tfjs: "Minimum" }, numbers, minimumRow),
-  max: arithmetic({ onnx: "Max", tfjs: "Maximum" }, numbers, maximumRow),
+  add: arithmetic(
+    { onnx: "Add", tfjs: "AddV2" },
+    numbers,
+    addRow,
+    each(
+      ({ dy }) => dy,
+      ({ dy }) => dy,
+    ),
+  ),
+  sub: arithmetic(
+    both("Sub"),
+    numbers,
+    subRow,
+    each(
+      ({ dy }) => dy,
+      ({ g, dy }) => g.neg(dy),
+    ),
+  ),
+  mul: arithmetic(
+    both("Mul"),
+    numbers,
+    mulRow,
+    each(
+      ({ g, b, dy }) => g.mul(dy, b),
+      ({ g, a, dy }) => g.mul(dy, a),
+    ),
+  ),
+  div: arithmetic(
+    { onnx: "Div", tfjs: "RealDiv" },
+    floats,
+    divRow,
+    each(
+      ({ g, b, dy }) => g.div(dy, b),
+      ({ g, b, y, dy }) => g.neg(g.div(g.mul(dy, y), b)),
+    ),
+    [0.2, 3],
+  ),
+  pow: arithmetic(
+    both("Pow"),
+    floats,
+    powRow,
+    each(
+      // b a^(b - 1); where b is 0 the power is the constant 1, at a = 0 too
+      ({ g, a, b, dy }) => g.mul(dy, g.where(g.eq(b, 0), 0, g.mul(b, g.pow(a, g.sub(b, 1))))),
+      // a^b log a, and 0 for a base that has no logarithm
+      ({ g, a, y, dy }) => g.mul(dy, g.where(g.gt(a, 0), g.mul(y, g.log(g.where(g.gt(a, 0), a, 1))), 0)),
+    ),
+    [0.2, 3],
+  ),
+  min: arithmetic(
+    { onnx: "Min", tfjs: "Minimum" },
+    numbers,
+    minimumRow,
+    each(
+      (call) => chosen(call, call.b, call.a),
+      (call) => chosen(call, call.a, call.b),
+    ),
+  ),
+  max: arithmetic(
+    { onnx: "Max", tfjs: "Maximum" },
+    numbers,
+    maximumRow,
+    each(
+      (call) => chosen(call, call.a, call.b),
+      (call) => chosen(call, call.b, call.a),
+    ),
+  ),
   eq: comparison(both("Equal"), anything, (a, b) => a === b),
   ne: comparison({ onnx: ["Equal", "Not"], tfjs: "NotEqual" }, anything, (a, b) => a !== b),
   lt: comparison(both("Less"), numbers, (a, b) => a < b),
@@ -98,6 +170,11 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
       return isDims(shape) ? [tensor(types[1]?.dtype ?? "f32", shape)] : shape;
     },
     evaluate: ([condition, a, b]) => [select(condition as NdArray, a as NdArray, b as NdArray)],
+    vjp: each(
+      () => null,
+      ({ g, x: condition, dy }) => g.where(condition, dy, 0),
+      ({ g, x: condition, dy }) => g.where(condition, 0, dy),
+    ),
     onnx: (onnx, inputs) => onnx.op("Where", inputs),
     tfjs: (tf, inputs) => tf.op("SelectV2", inputs),
     samples: [
@@ -131,6 +208,7 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
   cast: {
     infer: (types, { dtype }) => countError(types, 1) ?? [tensor(dtype, shapeAt(types, 0))],
     evaluate: ([x], { dtype }) => [map(x as NdArray, (value) => castNumber(value, dtype))],
+    vjp: each(({ dy }) => dy),
     onnx: (onnx, inputs, { attributes: { dtype } }) => onnx.op("Cast", inputs, { to: { f32: 1, i32: 6, bool: 9 }[dtype] }),
     // A cast to bool on wasm keeps the low byte of the integer part.
     tfjs: (tf, [x], { inputs: [value], attributes: { dtype } }) => {
@@ -146,6 +224,7 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
   stop_gradient: {
     infer: (types) => countError(types, 1) ?? types,
     evaluate: (inputs) => inputs,
+    vjp: nonDifferentiable("is there to stop the gradient"),
     onnx: (_, inputs) => inputs,
     tfjs: (_, inputs) => inputs,
     samples: [{ inputs: [{ dtype: "f32", shape: [batch, 3] }], attributes: {} }],
@@ -157,6 +236,7 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
       return operandError(types, 1, floats) ?? types;
     },
     evaluate: (inputs) => inputs,
+    vjp: each(({ dy }) => dy),
     onnx: (_, inputs) => inputs,
     tfjs: (_, inputs) => inputs,
     samples: [{ inputs: [{ dtype: "f32", shape: [batch, 3] }], attributes: { rate: 0.2 } }],
@@ -172,6 +252,11 @@ export function softplus(x: number): number {
 export function sigmoid(x: number): number {
   const e = Math.exp(-Math.abs(x));
   return (x >= 0 ? 1 : e) / (1 + e);
+}
+
+/** The cotangent of the operand that wins where it is the larger one; equal operands share it. */
+function chosen({ g, dy }: VjpCall<"min" | "max">, larger: Value, smaller: Value): Value {
+  return g.where(g.gt(larger, smaller), dy, g.where(g.eq(larger, smaller), g.mul(dy, 0.5), 0));
 }
 
 type Range = readonly [low: number, high: number];
@@ -190,11 +275,13 @@ function unary<K extends UnaryOp>(
   targets: Targets,
   allowed: readonly DType[],
   f: (x: number) => number,
+  derivative: ((call: VjpCall<K>) => Value) | NonDifferentiable,
   range: Range = [-3, 3],
 ): OpDefinition<K> {
   return {
     infer: (types) => operandError(types, 1, allowed) ?? types,
     evaluate: ([x]) => [map(x as NdArray, f)],
+    vjp: typeof derivative === "function" ? each(derivative) : derivative,
     onnx: (onnx, inputs) => onnx.op(targets.onnx, inputs),
     tfjs: (tf, inputs) => tf.op(targets.tfjs, inputs),
     samples: allowed.flatMap((dtype) => [
@@ -210,11 +297,13 @@ function arithmetic<K extends BinaryOp>(
   targets: Targets,
   allowed: readonly DType[],
   row: PairRow,
+  vjp: Vjp<K>,
   range: Range = [-3, 3],
 ): OpDefinition<K> {
   return {
     infer: (types) => inferPair(types, allowed, null),
     evaluate: ([a, b]) => [zip(a as NdArray, b as NdArray, row)],
+    vjp,
     onnx: (onnx, inputs) => onnx.op(targets.onnx, inputs),
     tfjs: (tf, inputs) => tf.op(targets.tfjs, inputs),
     samples: pairSamples(allowed, range),
@@ -232,6 +321,7 @@ function comparison<K extends BinaryOp>(
   return {
     infer: (types) => inferPair(types, allowed, "bool"),
     evaluate: ([a, b]) => [zip(a as NdArray, b as NdArray, row)],
+    vjp: nonDifferentiable("gives flags"),
     onnx: (onnx, inputs) => {
       const value = onnx.op(first as string, inputs);
       return then === undefined ? value : onnx.op(then, [value]);

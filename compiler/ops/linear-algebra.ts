@@ -1,9 +1,10 @@
 import { type Dim, dimsEqual, formatDim, formatShape, multiplyDims } from "../ir/dim.ts";
-import type { TensorType } from "../ir/graph.ts";
+import type { TensorType, Value } from "../ir/graph.ts";
 import { at, broadcastShapes, broadcastStrides, makeArray, type NdArray, sizeOf, stridesOf } from "../ir/ndarray.ts";
 import { batch, type OpRows, type Sample } from "./op.ts";
 import { elementCount } from "./shape-ops.ts";
 import { broadcastDims, dimAt, isDims, operandError, shapeAt, shapeError, tensor } from "./shape-rules.ts";
+import { each } from "./vjp.ts";
 
 export const linearAlgebra: OpRows<"matmul"> = {
   matmul: {
@@ -29,6 +30,15 @@ export const linearAlgebra: OpRows<"matmul"> = {
       return isDims(leading) ? [tensor("f32", [...leading, dimAt(types, 0, rankA - 2), dimAt(types, 1, rankB - 1)])] : leading;
     },
     evaluate: ([a, b]) => [matmul(a as NdArray, b as NdArray)],
+    vjp: each(
+      ({ g, b, dy }) => g.matmul(dy, g.transposeLast(b)),
+      ({ g, a, b, dy }) => {
+        if (b.type.shape.length > 2) return g.matmul(g.transposeLast(a), dy);
+        // One matrix for all: one product over all rows, and no product for each of them to be summed afterwards.
+        const rows = (x: Value) => g.reshape(x, [elementCount(x.type.shape.slice(0, -1)), x.type.shape.at(-1) as Dim]);
+        return g.matmul(g.transposeLast(rows(a)), rows(dy));
+      },
+    ),
     onnx: (onnx, inputs) => onnx.op("MatMul", inputs),
     tfjs: (tf, [a, b], { inputs, outputs }) => {
       const [typeA, typeB, result] = [...inputs, ...outputs].map((value) => value.type) as [TensorType, TensorType, TensorType];

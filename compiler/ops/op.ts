@@ -3,6 +3,7 @@ import type { TensorFlowLowering } from "../emit/tensorflow-lowering.ts";
 import type { TensorType } from "../ir/graph.ts";
 import type { NdArray } from "../ir/ndarray.ts";
 import type { OpAttributes, OpName } from "./attributes.ts";
+import type { Vjp } from "./vjp.ts";
 
 /** Why an op does not fit its operands; the checker turns it into a diagnostic with the source places of the operands. */
 export interface ShapeError {
@@ -18,6 +19,7 @@ export interface OpDefinition<K extends OpName> {
   readonly infer: (types: readonly TensorType[], attributes: OpAttributes[K]) => readonly TensorType[] | ShapeError;
   /** Values in float64; dims of attributes take their values from `context.symbols`. */
   readonly evaluate: Evaluate<K>;
+  readonly vjp: Vjp<K>;
   readonly onnx: OnnxLowering<K>;
   readonly tfjs: TensorFlowLowering<K>;
   /** Operands that generate the op's tests. */

@@ -1,11 +1,13 @@
 import { NotLowerable, type TensorFlowContext } from "../emit/tensorflow-lowering.ts";
-import { type Dim, dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
+import { type Dim, dimsEqual, formatDim, formatShape, subtractDims } from "../ir/dim.ts";
 import type { Body, NodeOf, TensorType, Value } from "../ir/graph.ts";
 import { aroundAxis, at, makeArray, type NdArray, read } from "../ir/ndarray.ts";
 import type { OpAttributes } from "./attributes.ts";
 import { batch, type EvaluateContext, type OpRows, type ShapeError } from "./op.ts";
+import { reverseScan } from "./reverse-scan.ts";
 import { slice } from "./shape-ops.ts";
 import { axisError, dimAt, formatType, type Inferred, operandError, shapeAt, shapeError, tensor } from "./shape-rules.ts";
+import type { VjpCall } from "./vjp.ts";
 
 export const recurrences: OpRows<"linear_scan" | "scan"> = {
   linear_scan: {
@@ -21,6 +23,7 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
     },
     // h_t = a_t h_{t-1} + b_t, h before the first being 0
     evaluate: ([a, b], { axis }) => [linearScan(a as NdArray, b as NdArray, axis)],
+    vjp: reverseLinearScan,
     onnx: (onnx, inputs, { inputs: [a], attributes: { axis } }) => {
       const shape = (a as Value).type.shape;
       const zero = onnx.op("Expand", [onnx.constant("f32", [], [0]), onnx.shape(shape.toSpliced(axis, 1))]);
@@ -54,24 +57,27 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
   scan: {
     infer: inferScan,
     evaluate: runScan,
-    onnx: (onnx, inputs, { attributes: { axis, states, body } }) => {
+    vjp: reverseScan,
+    onnx: (onnx, inputs, { attributes: { axis, states, final = 0, body } }) => {
+      const stacked = states - final;
       const dtypes = body.inputs.map((value) => value.type.dtype);
       const subgraph = onnx.subgraph(dtypes, (names) => {
         // A subgraph's outputs must be values it makes, each named once.
         const results = onnx.lowerBody(body, names).map((name, i) => ({ name, dtype: dtypes[i] ?? "f32" }));
-        return [...results, ...results].map(({ name, dtype }) => ({ name: onnx.op("Identity", [name]), dtype }));
+        return [...results, ...results.slice(0, stacked)].map(({ name, dtype }) => ({ name: onnx.op("Identity", [name]), dtype }));
       });
       const scanned = inputs.length - states;
       const attributes = {
         body: subgraph,
         num_scan_inputs: scanned,
         scan_input_axes: new Array<number>(scanned).fill(axis),
-        scan_output_axes: new Array<number>(states).fill(axis),
+        scan_output_axes: new Array<number>(stacked).fill(axis),
       };
-      return onnx.ops("Scan", inputs, attributes, 2 * states).slice(states);
+      const results = onnx.ops("Scan", inputs, attributes, states + stacked);
+      return [...results.slice(states), ...results.slice(stacked, states)];
     },
     tfjs: (tf, inputs, node) => {
-      const { axis, states, body } = node.attributes;
+      const { axis, states, final = 0, body } = node.attributes;
       const length = fixedLength(node, states, axis);
       const steps = inputs
         .slice(states)
@@ -82,7 +88,7 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
         state = tf.lowerBody(body, [...state, ...steps.map((of) => of[t] as string)]);
         for (const [i, value] of state.entries()) stacked[i]?.push(value);
       }
-      return stacked.map((values) => stack(tf, values, axis));
+      return stacked.map((values, i) => (i < states - final ? stack(tf, values, axis) : (values.at(-1) as string)));
     },
     // Bodies are graphs; scans are tested by hand.
     samples: [],
@@ -130,10 +136,10 @@ function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
   return a.length === b.length && a.every((dim, axis) => dimsEqual(dim, b[axis] as Dim));
 }
 
-function inferScan(types: readonly TensorType[], { axis, states, body }: OpAttributes["scan"]): Inferred {
+function inferScan(types: readonly TensorType[], { axis, states, final = 0, body }: OpAttributes["scan"]): Inferred {
   if (states < 1) return shapeError("count", "a scan needs at least one state");
   if (types.length <= states) return shapeError("count", "a scan needs at least one tensor to go over");
-  return scannedError(types, axis, states) ?? bodyError(types, axis, states, body) ?? stackStates(types, axis, states);
+  return scannedError(types, axis, states) ?? bodyError(types, axis, states, body) ?? stackStates(types, axis, states, final);
 }
 
 function scannedError(types: readonly TensorType[], axis: number, states: number): ShapeError | null {
@@ -172,23 +178,29 @@ export function sameType(a: TensorType, b: TensorType): boolean {
   return a.dtype === b.dtype && sameShape(a.shape, b.shape);
 }
 
-function stackStates(types: readonly TensorType[], axis: number, states: number): Inferred {
+function stackStates(types: readonly TensorType[], axis: number, states: number, final: number): Inferred {
   const length = dimAt(types, states, axis);
-  const flat = types.slice(0, states).findIndex(({ shape }) => shape.length < axis);
+  const flat = types.slice(0, states - final).findIndex(({ shape }) => shape.length < axis);
   if (flat >= 0) {
     const shape = formatShape(shapeAt(types, flat));
     return shapeError("axis", `states are stacked along axis ${axis}, and state ${flat} of shape ${shape} has too few axes for that`, [
       flat,
     ]);
   }
-  return types.slice(0, states).map(({ dtype, shape }) => tensor(dtype, shape.toSpliced(axis, 0, length)));
+  return types
+    .slice(0, states)
+    .map((type, state) => (state < states - final ? tensor(type.dtype, type.shape.toSpliced(axis, 0, length)) : type));
 }
 
-function runScan(inputs: readonly NdArray[], { axis, states, body }: OpAttributes["scan"], context: EvaluateContext): readonly NdArray[] {
+function runScan(
+  inputs: readonly NdArray[],
+  { axis, states, final = 0, body }: OpAttributes["scan"],
+  context: EvaluateContext,
+): readonly NdArray[] {
   const scanned = inputs.slice(states);
   const length = at((scanned[0] as NdArray).shape, axis);
   let state = inputs.slice(0, states);
-  const stacked = state.map(({ shape }) => makeArray(shape.toSpliced(axis, 0, length)));
+  const stacked = state.slice(0, states - final).map(({ shape }) => makeArray(shape.toSpliced(axis, 0, length)));
   for (let t = 0; t < length; t++) {
     const steps = scanned.map((x) => makeArray(x.shape.toSpliced(axis, 1), slice(x, axis, t, t + 1).data));
     state = context.runBody(body, [...state, ...steps]).slice();
@@ -199,7 +211,21 @@ function runScan(inputs: readonly NdArray[], { axis, states, body }: OpAttribute
         out.data.set(data.subarray(block * inner, (block + 1) * inner), (block * length + t) * inner);
     }
   }
-  return stacked;
+  return [...stacked, ...state.slice(states - final)];
+}
+
+/**
+ * With λ_t the whole derivative by h_t: λ_t = dy_t + a_{t+1} λ_{t+1}, which is the recurrence in reverse with a moved by one step; then db = λ and
+ * da_t = λ_t h_{t-1}.
+ */
+function reverseLinearScan({ g, a, b, y: h, dy, attributes: { axis }, wants }: VjpCall<"linear_scan">): readonly (Value | null)[] {
+  const { shape } = b.type;
+  const zero = g.full(shape.with(axis, 1), 0);
+  const beforeLast = subtractDims(shape[axis] as Dim, 1);
+  const delayed = (x: Value) => (beforeLast === 0 ? zero : g.concat([zero, g.slice(x, axis, 0, beforeLast)], axis));
+  const adjoint = g.op("linear_scan", [delayed(g.reverse(a, axis)), g.reverse(dy, axis)], { axis });
+  const lambda = g.reverse(adjoint, axis);
+  return [wants(0) ? g.mul(lambda, delayed(h)) : null, wants(1) ? lambda : null];
 }
 
 export function linearScan(a: NdArray, b: NdArray, axis: number): NdArray {

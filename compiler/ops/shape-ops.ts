@@ -14,12 +14,21 @@ import {
   shapeError,
   tensor,
 } from "./shape-rules.ts";
+import { each, nonDifferentiable } from "./vjp.ts";
 
 /** Ops that move values and compute none. */
-export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "expand" | "gather" | "one_hot"> = {
+export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "expand" | "gather" | "scatter_add" | "one_hot"> = {
   concat: {
     infer: inferConcat,
     evaluate: (inputs, { axis }) => [concat(inputs, axis)],
+    vjp: ({ g, inputs, dy, attributes: { axis }, wants }) => {
+      let start: Dim = 0;
+      return inputs.map((part, operand) => {
+        const [from, to] = [start, addDims(start, part.type.shape[axis] as Dim)];
+        start = to;
+        return wants(operand) ? g.slice(dy, axis, from, to) : null;
+      });
+    },
     onnx: (onnx, inputs, { attributes: { axis } }) => (inputs.length === 1 ? (inputs[0] as string) : onnx.op("Concat", inputs, { axis })),
     tfjs: (tf, inputs, { attributes: { axis } }) =>
       inputs.length === 1 ? (inputs[0] as string) : tf.op("ConcatV2", [...inputs, tf.constant("i32", [], [axis])], { N: inputs.length }),
@@ -53,6 +62,12 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       const [first, last] = evaluateShape([start, stop], symbols) as [number, number];
       return [slice(x as NdArray, axis, first, last)];
     },
+    // dy between zeros
+    vjp: each(({ g, x, dy, attributes: { axis, start, stop } }) => {
+      const { shape } = x.type;
+      const zeros = (length: Dim) => (length === 0 ? [] : [g.full(shape.with(axis, length), 0)]);
+      return g.concat([...zeros(start), dy, ...zeros(subtractDims(shape[axis] as Dim, stop))], axis);
+    }),
     onnx: (onnx, [x], { inputs: [value], attributes: { axis, start, stop } }) => {
       const size = value?.type.shape[axis] as Dim;
       const bound = (dim: Dim): string => {
@@ -89,6 +104,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       return shapeError("element-count", `${formatShape(from.shape)} cannot take the shape ${formatShape(shape)}: ${counts}`, [0]);
     },
     evaluate: ([x], { shape }, { symbols }) => [makeArray(evaluateShape(shape, symbols), (x as NdArray).data)],
+    vjp: each(({ g, x, dy }) => g.reshape(dy, x.type.shape)),
     onnx: (onnx, [x], { inputs: [value], attributes: { shape } }) => {
       const target = reshapeTarget(value?.type.shape ?? [], shape);
       return onnx.op("Reshape", [x as string, target === null ? onnx.shape(shape) : onnx.ints(target)]);
@@ -130,6 +146,12 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
         ),
       ];
     },
+    vjp: each(({ g, dy, attributes: { permutation } }) =>
+      g.transpose(
+        dy,
+        permutation.map((_, axis) => permutation.indexOf(axis)),
+      ),
+    ),
     onnx: (onnx, inputs, { attributes: { permutation } }) =>
       permutation.length === 0 ? inputs : onnx.op("Transpose", inputs, { perm: permutation }),
     tfjs: (tf, [x], { attributes: { permutation } }) =>
@@ -154,6 +176,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       return shapeError("dim", `${formatShape(from.shape)} does not stretch to ${formatShape(shape)}: ${dims}`, [0, wrong]);
     },
     evaluate: ([x], { shape }, { symbols }) => [broadcastTo(x as NdArray, evaluateShape(shape, symbols))],
+    vjp: each(({ dy }) => dy),
     onnx: (onnx, [x], { inputs: [value], attributes: { shape } }) => {
       // Where the operand has the dim already, Expand takes a 1.
       const from = value?.type.shape ?? [];
@@ -180,6 +203,9 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       return [tensor(table.dtype, table.shape.toSpliced(axis, 1, ...indices.shape))];
     },
     evaluate: ([table, indices], { axis }) => [gather(table as NdArray, indices as NdArray, axis)],
+    vjp: each(({ g, x: table, b: indices, dy, attributes: { axis } }) =>
+      g.op("scatter_add", [dy, indices], { axis, length: dimAt([table.type], 0, axis) }),
+    ),
     onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("Gather", inputs, { axis }),
     tfjs: (tf, inputs, { attributes: { axis } }) => tf.op("GatherV2", [...inputs, tf.constant("i32", [], [axis])], { batch_dims: 0 }),
     samples: [
@@ -187,6 +213,54 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       { inputs: [f32([5, 3]), ids([batch, 2], 5)], attributes: { axis: 0 } },
       { inputs: [f32([batch, 4, 3]), ids([2], 4)], attributes: { axis: 1 } },
       { inputs: [f32([5]), ids([], 5)], attributes: { axis: 0 } },
+    ],
+  },
+
+  // Indices that repeat are summed.
+  scatter_add: {
+    infer: (types, { axis, length }) => {
+      const error = countError(types, 2) ?? dimsError([length]);
+      if (error !== null) return error;
+      const [rows, indices] = types as readonly [TensorType, TensorType];
+      if (rows.dtype !== "f32") return dtypeError(rows, 0, ["f32"]);
+      if (indices.dtype !== "i32") return dtypeError(indices, 1, ["i32"]);
+      const wrong = indices.shape.findIndex((dim, i) => !dimsEqual(dim, rows.shape[axis + i] ?? -1));
+      if (wrong < 0) return [tensor("f32", rows.shape.toSpliced(axis, indices.shape.length, length))];
+      return shapeError(
+        "dim",
+        `${formatShape(rows.shape)} has no row on axis ${axis} for each of ${formatShape(indices.shape)} indices`,
+        [0],
+        [1],
+      );
+    },
+    evaluate: ([rows, indices], { axis, length }, { symbols }) => {
+      const [count] = evaluateShape([length], symbols) as [number];
+      return [scatterAdd(rows as NdArray, indices as NdArray, axis, count)];
+    },
+    vjp: each(({ g, b: indices, dy, attributes: { axis } }) => g.op("gather", [dy, indices], { axis })),
+    onnx: (onnx, [rows, indices], { inputs: [value, at], attributes: { axis, length } }) => {
+      const { outer, count, inner, result } = scatterShapes(value as Value, at as Value, axis, length);
+      const zeros = onnx.op("Expand", [onnx.constant("f32", [], [0]), onnx.shape([outer, length, inner])]);
+      const column = onnx.op("Reshape", [onnx.op("Cast", [indices as string], { to: 7 }), onnx.shape([1, count, 1])]);
+      const places = onnx.op("Expand", [column, onnx.shape([outer, count, inner])]);
+      const flat = onnx.op("Reshape", [rows as string, onnx.shape([outer, count, inner])]);
+      const sums = onnx.op("ScatterElements", [zeros, places, flat], { axis: 1, reduction: "add" });
+      return onnx.op("Reshape", [sums, onnx.shape(result)]);
+    },
+    tfjs: (tf, [rows, indices], { inputs: [value, at], attributes: { axis, length } }) => {
+      const { outer, count, inner, result } = scatterShapes(value as Value, at as Value, axis, length);
+      const swapped = tf.ints([1, 0, 2]);
+      const first = tf.op("Transpose", [tf.reshape(rows as string, [outer, count, inner]), swapped]);
+      const places = tf.reshape(indices as string, [count, 1]);
+      const sums = tf.op("ScatterNd", [places, first, tf.shape([length, outer, inner])]);
+      return tf.reshape(tf.op("Transpose", [sums, swapped]), result);
+    },
+    samples: [
+      { inputs: [f32([batch, 3]), ids([batch], 4)], attributes: { axis: 0, length: 5 } },
+      { inputs: [f32([batch, 2, 3]), ids([batch, 2], 5)], attributes: { axis: 0, length: 5 } },
+      { inputs: [f32([batch, 2, 3]), ids([2], 4)], attributes: { axis: 1, length: 4 } },
+      { inputs: [f32([batch, 6]), ids([6], 2)], attributes: { axis: 1, length: 3 } },
+      { inputs: [f32([3]), ids([], 5)], attributes: { axis: 0, length: 5 } },
     ],
   },
 
@@ -207,6 +281,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       });
       return [out];
     },
+    vjp: nonDifferentiable("takes whole numbers"),
     onnx: (onnx, [indices], { attributes: { depth } }) => {
       const classes =
         typeof depth === "number"
@@ -232,6 +307,18 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
     ],
   },
 };
+
+/** The axes of rows as three: those before the axis, the indices', and those after. */
+function scatterShapes(rows: Value, indices: Value, axis: number, length: Dim) {
+  const { shape } = rows.type;
+  const rank = indices.type.shape.length;
+  return {
+    outer: elementCount(shape.slice(0, axis)),
+    count: elementCount(indices.type.shape),
+    inner: elementCount(shape.slice(axis + rank)),
+    result: shape.toSpliced(axis, rank, length),
+  };
+}
 
 function f32(shape: readonly number[]) {
   return { dtype: "f32", shape, low: -2, high: 2 } as const;
@@ -318,6 +405,22 @@ function gather(table: NdArray, indices: NdArray, axis: number): NdArray {
     for (let block = 0; block < outer; block++) {
       const from = (block * length + index) * inner;
       out.data.set(table.data.subarray(from, from + inner), (block * count + i) * inner);
+    }
+  });
+  return out;
+}
+
+function scatterAdd(rows: NdArray, indices: NdArray, axis: number, length: number): NdArray {
+  const rank = indices.shape.length;
+  const out = makeArray(rows.shape.toSpliced(axis, rank, length));
+  const outer = sizeOf(rows.shape.slice(0, axis));
+  const inner = sizeOf(rows.shape.slice(axis + rank));
+  const count = sizeOf(indices.shape);
+  indices.data.forEach((index, i) => {
+    if (!(index >= 0 && index < length)) throw new RangeError(`index ${index} is outside of the ${length} rows it adds to`);
+    for (let block = 0; block < outer; block++) {
+      const [from, to] = [(block * count + i) * inner, (block * length + index) * inner];
+      for (let j = 0; j < inner; j++) out.data[to + j] = (out.data[to + j] as number) + (rows.data[from + j] as number);
     }
   });
   return out;

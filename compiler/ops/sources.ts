@@ -2,12 +2,16 @@ import { formatShape } from "../ir/dim.ts";
 import { castNumber, evaluateShape, fullArray, makeArray, sizeOf } from "../ir/ndarray.ts";
 import { batch, type OpRows } from "./op.ts";
 import { countError, dimsError, shapeError, tensor } from "./shape-rules.ts";
+import { nonDifferentiable } from "./vjp.ts";
+
+const noOperands = nonDifferentiable("has no operands");
 
 /** Ops without operands: inputs, params, constants, and the random draws of initialisers. */
 export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" | "body_input" | "random_uniform" | "random_normal"> = {
   input: {
     infer: (types, { dtype, shape }) => countError(types, 0) ?? dimsError(shape) ?? [tensor(dtype, shape)],
     evaluate: (_, { name }) => unbound(`input ${name}`),
+    vjp: noOperands,
     onnx: (onnx, _, node) => onnx.input(node.attributes.name),
     tfjs: (_, __, node) => node.attributes.name,
     samples: [],
@@ -16,6 +20,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
   param: {
     infer: (types, { shape }) => countError(types, 0) ?? dimsError(shape) ?? [tensor("f32", shape)],
     evaluate: (_, { name }) => unbound(`param ${name}`),
+    vjp: noOperands,
     onnx: (onnx, _, node) => onnx.param(node.attributes.name),
     tfjs: (tf, _, node) => tf.param(node.attributes.name),
     samples: [],
@@ -24,6 +29,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
   body_input: {
     infer: (types, { dtype, shape }) => countError(types, 0) ?? [tensor(dtype, shape)],
     evaluate: (_, { position }) => unbound(`body input ${position}`),
+    vjp: noOperands,
     onnx: (_, __, node) => unbound(`body input ${node.attributes.position}`),
     tfjs: (_, __, node) => unbound(`body input ${node.attributes.position}`),
     samples: [],
@@ -41,6 +47,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
         Float64Array.from(data, (value) => castNumber(value, dtype)),
       ),
     ],
+    vjp: noOperands,
     onnx: (onnx, _, { attributes: { dtype, shape, data } }) => onnx.constant(dtype, shape, data),
     tfjs: (tf, _, { attributes: { dtype, shape, data } }) => tf.constant(dtype, shape, data),
     samples: [
@@ -54,6 +61,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
   full: {
     infer: (types, { dtype, shape }) => countError(types, 0) ?? dimsError(shape) ?? [tensor(dtype, shape)],
     evaluate: (_, { dtype, shape, value }, { symbols }) => [fullArray(evaluateShape(shape, symbols), castNumber(value, dtype))],
+    vjp: noOperands,
     onnx: (onnx, _, { attributes: { dtype, shape, value } }) => {
       const scalar = onnx.constant(dtype, [], [value]);
       return shape.length === 0 ? scalar : onnx.op("Expand", [scalar, onnx.shape(shape)]);
@@ -77,6 +85,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
         ),
       ];
     },
+    vjp: noOperands,
     onnx: (onnx, _, { attributes: { length } }) => {
       if (typeof length === "number") {
         return onnx.constant(
@@ -103,6 +112,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
       for (let i = 0; i < out.data.length; i++) out.data[i] = low + (high - low) * random();
       return [out];
     },
+    vjp: noOperands,
     onnx: () => initialisersOnly(),
     tfjs: () => initialisersOnly(),
     samples: [],
@@ -121,6 +131,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
       }
       return [makeArray(dims, data)];
     },
+    vjp: noOperands,
     onnx: () => initialisersOnly(),
     tfjs: () => initialisersOnly(),
     samples: [],

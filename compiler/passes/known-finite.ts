@@ -103,6 +103,8 @@ function mixesRows(node: Node): boolean {
       return typeof node.attributes.depth !== "number";
     case "gather":
       return isSymbolic(x, node.attributes.axis);
+    case "scatter_add":
+      return y?.type.shape.some((_, axis) => isSymbolic(y, axis)) ?? false;
     default:
       return false;
   }
