@@ -28,6 +28,8 @@ export function buildForward({ training }: CheckedModel, graph: StepGraph, dropo
         const { name } = node.attributes;
         return [graph.state({ name: stateOfParam(name), shape: shapes.get(name) ?? [], initial: { param: name } })];
       }
+      // The step has an input of its own for the epoch, whether the model reads it or not.
+      if (node.op === "input" && node.attributes.name === "train/epoch") return [graph.input("train/epoch", [])];
       if (node.op !== "dropout" || x === undefined) return null;
       return [dropout ? masks.apply(x, node.attributes.rate) : x];
     },

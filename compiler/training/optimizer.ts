@@ -1,20 +1,44 @@
 import type { Value } from "../ir/graph.ts";
+import { sizeOf } from "../ir/ndarray.ts";
 import type { Formula } from "./formula.ts";
 import type { Optimizer } from "./plan.ts";
 import type { StepGraph } from "./step-graph.ts";
 
 /** A tensor that an optimiser moves. */
-export interface Trained {
+export interface Part {
   /** The name of the state that holds it. */
   readonly name: string;
   readonly value: Value;
   readonly shape: readonly number[];
-  readonly gradient: Value;
-  readonly decay: boolean;
-  /** f32[]: 1 while it stands still with all that the optimiser keeps of it; null for never. */
-  readonly frozen: Value | null;
   /** Puts a moved tensor back where it may be; null for anywhere. */
   readonly project: ((moved: Value) => Value) | null;
+}
+
+/** Tensors that are moved alike, as one vector: engines run few large operations faster than many small ones, and plan them faster too. */
+export interface Group {
+  readonly name: string;
+  readonly parts: readonly Part[];
+  readonly decay: boolean;
+  /** f32[]: 1 while they stand still with all that the optimiser keeps of them; null for never. */
+  readonly frozen: Value | null;
+}
+
+/** A group with its gradient, f32[size of the group]. */
+export interface GradedGroup extends Group {
+  readonly gradient: Value;
+}
+
+/** How many numbers a group holds. */
+export function groupSize({ parts }: Group): number {
+  return parts.reduce((total, { shape }) => total + sizeOf(shape), 0);
+}
+
+/** Tensors, in the shapes of the parts, one after another. */
+export function pack(f: Formula, { parts }: Group, values: readonly Value[]): Value {
+  return f.concat(
+    values.map((value, i) => f.reshape(value, [sizeOf((parts[i] as Part).shape)])),
+    0,
+  );
 }
 
 export interface Update {
@@ -31,12 +55,12 @@ export interface Update {
  */
 export function applyUpdate(
   optimizer: Optimizer,
-  trained: readonly Trained[],
+  groups: readonly GradedGroup[],
   { rate, clip, unscale }: { readonly rate: Value; readonly clip: number | null; readonly unscale: Value | null },
   graph: StepGraph,
 ): Update {
   const f = graph.formula("update");
-  const gradients = trained.map(({ gradient, frozen }) => {
+  const gradients = groups.map(({ gradient, frozen }) => {
     const unscaled = unscale === null ? gradient : f.mul(gradient, unscale);
     return frozen === null ? unscaled : f.where(f.gt(frozen, 0), 0, unscaled);
   });
@@ -44,13 +68,23 @@ export function applyUpdate(
   const taken = f.isFinite(norm);
   const scale = clip === null ? null : f.min(f.div(clip, f.add(norm, 1e-6)), 1);
   const moves = optimizer.form === "adamw" ? adamw(optimizer, rate, taken, graph, f) : sgd(optimizer, rate, graph, f);
-  for (const [i, tensor] of trained.entries()) {
+  for (const [i, group] of groups.entries()) {
     const gradient = gradients[i] as Value;
-    const moved = moves(tensor, scale === null ? gradient : f.mul(gradient, scale));
-    const still = tensor.frozen === null ? taken : f.and(taken, f.lt(tensor.frozen, 0.5));
-    const theta = tensor.project === null ? moved.theta : tensor.project(moved.theta);
-    graph.next(tensor.name, f.where(still, theta, tensor.value));
-    for (const { name, before, after } of moved.state) graph.next(name, f.where(still, after, before));
+    const before = pack(
+      f,
+      group,
+      group.parts.map(({ value }) => value),
+    );
+    const moved = moves(group, before, scale === null ? gradient : f.mul(gradient, scale));
+    const still = group.frozen === null ? taken : f.and(taken, f.lt(group.frozen, 0.5));
+    const after = f.where(still, moved.theta, before);
+    let start = 0;
+    for (const { name, value, shape, project } of group.parts) {
+      const part = f.reshape(f.slice(after, 0, start, start + sizeOf(shape)), shape);
+      graph.next(name, project === null ? part : f.where(still, project(part), value));
+      start += sizeOf(shape);
+    }
+    for (const { name, before: old, after: next } of moved.state) graph.next(name, f.where(still, next, old));
   }
   return { norm, taken: f.f32(taken) };
 }
@@ -60,7 +94,7 @@ interface Moved {
   readonly state: readonly { readonly name: string; readonly before: Value; readonly after: Value }[];
 }
 
-type Moves = (tensor: Trained, gradient: Value) => Moved;
+type Moves = (group: Group, value: Value, gradient: Value) => Moved;
 
 /**
  * m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², θ ← θ (1 - lr · decay) - lr · m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ).
@@ -80,17 +114,18 @@ function adamw(
   const first = oneMinusPower(f, beta1, t);
   const second = oneMinusPower(f, beta2, t);
   const size = f.div(rate, first);
-  return ({ name, value, shape, decay }, gradient) => {
-    const m = graph.state({ name: `adam/m/${name}`, shape, initial: 0 });
-    const v = graph.state({ name: `adam/v/${name}`, shape, initial: 0 });
+  return (group, value, gradient) => {
+    const shape = [groupSize(group)];
+    const m = graph.state({ name: `adam/m/${group.name}`, shape, initial: 0 });
+    const v = graph.state({ name: `adam/v/${group.name}`, shape, initial: 0 });
     const nextM = f.add(f.mul(m, beta1), f.mul(gradient, 1 - beta1));
     const nextV = f.add(f.mul(v, beta2), f.mul(f.mul(gradient, gradient), 1 - beta2));
     const move = f.div(f.mul(nextM, size), f.add(f.sqrt(f.div(nextV, second)), eps));
     return {
-      theta: f.sub(decayed(f, value, rate, decay ? weightDecay : 0), move),
+      theta: f.sub(decayed(f, value, rate, group.decay ? weightDecay : 0), move),
       state: [
-        { name: `adam/m/${name}`, before: m, after: nextM },
-        { name: `adam/v/${name}`, before: v, after: nextV },
+        { name: `adam/m/${group.name}`, before: m, after: nextM },
+        { name: `adam/v/${group.name}`, before: v, after: nextV },
       ],
     };
   };
@@ -105,12 +140,13 @@ function oneMinusPower(f: Formula, beta: number, t: Value): Value {
 
 /** u ← momentum · u + g, θ ← θ (1 - lr · decay) - lr · u. */
 function sgd({ momentum, weightDecay }: Extract<Optimizer, { form: "sgd" }>, rate: Value, graph: StepGraph, f: Formula): Moves {
-  return ({ name, value, shape, decay }, gradient) => {
-    const from = decayed(f, value, rate, decay ? weightDecay : 0);
+  return (group, value, gradient) => {
+    const shape = [groupSize(group)];
+    const from = decayed(f, value, rate, group.decay ? weightDecay : 0);
     if (momentum === 0) return { theta: f.sub(from, f.mul(gradient, rate)), state: [] };
-    const u = graph.state({ name: `sgd/u/${name}`, shape, initial: 0 });
+    const u = graph.state({ name: `sgd/u/${group.name}`, shape, initial: 0 });
     const next = f.add(f.mul(u, momentum), gradient);
-    return { theta: f.sub(from, f.mul(next, rate)), state: [{ name: `sgd/u/${name}`, before: u, after: next }] };
+    return { theta: f.sub(from, f.mul(next, rate)), state: [{ name: `sgd/u/${group.name}`, before: u, after: next }] };
   };
 }
 

@@ -5,13 +5,13 @@ import { type AdaTTWeights, adattWeights } from "./adatt.ts";
 import { buildForward, type Forward, stateOfParam } from "./forward.ts";
 import { diagonal, projectConflicts, taskGradients } from "./gradients.ts";
 import { nextLossScale } from "./loss-scale.ts";
-import { applyUpdate, type Trained } from "./optimizer.ts";
+import { applyUpdate, type GradedGroup, type Group, groupSize, type Part, pack } from "./optimizer.ts";
 import type { Phase, TrainingPlan } from "./plan.ts";
 import { learningRate } from "./schedule.ts";
 import { type StateEntry, StepGraph } from "./step-graph.ts";
 import { type TaskTerm, taskTerms } from "./terms.ts";
 import { checkPlan, freezesWith, reachedParams, sharedValues, trainedParams } from "./trainable.ts";
-import { type WeightedTerms, weighTerms } from "./weighting.ts";
+import { learnedWeights, type WeightedTerms, weighTerms } from "./weighting.ts";
 
 export interface StepOptions {
   /** The phase of the plan, from 0. */
@@ -74,19 +74,9 @@ export function updateGraph(model: CheckedModel, plan: TrainingPlan, options: St
   return step.finish("update");
 }
 
-/** Something that the optimiser moves, before its gradient is known. */
-interface Target {
-  readonly name: string;
-  readonly value: Value;
-  readonly shape: readonly number[];
+/** Something that the optimiser moves; `param` is null for what the weighting learns. */
+interface Target extends Part {
   readonly param: GraphParam | null;
-  readonly project: Trained["project"];
-}
-
-/** A target with its gradient, which the loss scale still multiplies. */
-interface Graded {
-  readonly target: Target;
-  readonly gradient: Value;
 }
 
 const lossScaleState = "loss_scale/factor";
@@ -118,7 +108,7 @@ class StepBuilder {
   // ── a batch to gradients ──────────────────────────────────────────────────
 
   /** Runs the model forward, weighs and reports the terms of the loss, and differentiates the total. */
-  gradients(): readonly Graded[] {
+  gradients(): readonly GradedGroup[] {
     const graph = this.#graph;
     const f = graph.formula("total");
     const forward = buildForward(this.#model, graph, this.#options.dropout !== false);
@@ -132,7 +122,7 @@ class StepBuilder {
     const sound = f.isFinite(total);
     for (const { name, value } of [...weighted.next, ...(adatt?.next ?? [])])
       graph.next(name, f.where(sound, value, graph.input(name, [])));
-    const targets = this.#targets(forward.params, weighted);
+    const targets = this.#targets(forward.params, weighted.trained);
     const scale = this.#options.lossScale === true ? graph.state({ name: lossScaleState, shape: [], initial: 65536 }) : f.scalar(1);
     const gradients =
       this.#plan.weighting.form === "pcgrad"
@@ -142,7 +132,15 @@ class StepBuilder {
             [{ value: total, cotangent: scale }],
             targets.map(({ value }) => value),
           );
-    return targets.map((target, i) => ({ target, gradient: gradients[i] ?? f.full(target.shape, 0) }));
+    const gradientOf = new Map(targets.map((target, i) => [target.name, gradients[i] ?? f.full(target.shape, 0)]));
+    return this.#groups(targets).map((group) => ({
+      ...group,
+      gradient: pack(
+        f,
+        group,
+        group.parts.map(({ name }) => gradientOf.get(name) as Value),
+      ),
+    }));
   }
 
   #weigh(tasks: readonly TaskTerm[], forward: Forward): WeightedTerms {
@@ -199,7 +197,7 @@ class StepBuilder {
     }
   }
 
-  #targets(params: Forward["params"], weighted: WeightedTerms): readonly Target[] {
+  #targets(params: Forward["params"], learned: WeightedTerms["trained"]): readonly Target[] {
     const f = this.#graph.formula("update");
     const trained = new Set(trainedParams(this.#model, this.#phase));
     const own = params.filter(({ param }) => trained.has(param));
@@ -211,7 +209,7 @@ class StepBuilder {
         param,
         project: param.tag === "unit_columns" ? (w: Value) => unitColumns(f, w) : null,
       })),
-      ...weighted.trained.map(({ name, value, low, high }) => ({
+      ...learned.map(({ name, value, low, high }) => ({
         name,
         value,
         shape: value.type.shape as readonly number[],
@@ -244,57 +242,65 @@ class StepBuilder {
 
   // ── gradients to an update ────────────────────────────────────────────────
 
-  /** Adds gradients to the buffers. */
-  accumulate(graded: readonly Graded[]): void {
-    const f = this.#graph.formula("accumulate");
-    for (const { target, gradient } of graded) {
-      const buffer = this.#buffer(target);
-      this.#graph.next(`gradient/${target.name}`, f.add(buffer, gradient));
+  /** Parameters that decay and that do not, and of both those that adaTT freezes. */
+  #groups(targets: readonly Target[]): readonly Group[] {
+    const { adatt } = this.#plan;
+    const f = this.#graph.formula("update");
+    const flag = adatt === null || !Number.isFinite(adatt.freeze) ? null : f.f32(f.ge(this.#epoch, adatt.freeze));
+    const groups = new Map<
+      string,
+      { readonly name: string; readonly parts: Target[]; readonly decay: boolean; readonly frozen: Value | null }
+    >();
+    for (const target of targets) {
+      const decay = target.param?.decay ?? false;
+      const frozen = target.param !== null && freezesWith(target.param, adatt) ? flag : null;
+      const name = `${decay ? "decayed" : "undecayed"}${frozen === null ? "" : "_gates"}`;
+      const group = groups.get(name) ?? { name, parts: [], decay, frozen };
+      group.parts.push(target);
+      groups.set(name, group);
     }
+    return [...groups.values()];
+  }
+
+  /** Adds gradients to the buffers. */
+  accumulate(groups: readonly GradedGroup[]): void {
+    const f = this.#graph.formula("accumulate");
+    for (const group of groups) this.#graph.next(bufferOf(group), f.add(this.#buffer(group), group.gradient));
     const count = this.#graph.state({ name: bufferCount, shape: [], initial: 0 });
     this.#graph.next(bufferCount, f.add(count, 1));
   }
 
   /** The mean of the buffered gradients; leaves the buffers empty. */
-  buffered(): readonly Graded[] {
+  buffered(): readonly GradedGroup[] {
     const graph = this.#graph;
     const f = graph.formula("buffered");
     const count = graph.state({ name: bufferCount, shape: [], initial: 0 });
     graph.next(bufferCount, f.mul(count, 0));
-    const params = this.#model.training.params.map((param) => {
+    const params = trainedParams(this.#model, this.#phase).map((param) => {
       const name = stateOfParam(param.name);
       const shape = param.value.type.shape as readonly number[];
       return { param, value: graph.state({ name, shape, initial: { param: param.name } }) };
     });
-    const tasks = this.#model.losses.length;
-    const trained =
-      this.#plan.weighting.form !== "uncertainty"
-        ? []
-        : [logVariances(graph.state({ name: "weighting/log_variance", shape: [tasks], initial: 0 }), this.#plan.weighting.clamp)];
-    return this.#targets(params, { terms: [], factors: [], next: [], trained }).map((target) => {
-      const buffer = this.#buffer(target);
-      graph.next(`gradient/${target.name}`, f.full(target.shape, 0));
-      return { target, gradient: f.div(buffer, f.max(count, 1)) };
+    const targets = this.#targets(params, learnedWeights(this.#plan.weighting, this.#model.losses.length, graph));
+    return this.#groups(targets).map((group) => {
+      const buffer = this.#buffer(group);
+      graph.next(bufferOf(group), f.full([groupSize(group)], 0));
+      return { ...group, gradient: f.div(buffer, f.max(count, 1)) };
     });
   }
 
-  #buffer({ name, shape }: Target): Value {
-    return this.#graph.state({ name: `gradient/${name}`, shape, initial: 0 });
+  #buffer(group: Group): Value {
+    return this.#graph.state({ name: bufferOf(group), shape: [groupSize(group)], initial: 0 });
   }
 
-  update(graded: readonly Graded[]): void {
+  update(groups: readonly GradedGroup[]): void {
     const graph = this.#graph;
-    const { optimizer, schedule, clip, adatt } = this.#plan;
+    const { optimizer, schedule, clip } = this.#plan;
     const f = graph.formula("update");
     const rate = learningRate(schedule, this.#phase, this.#epoch, graph.formula("learning_rate"));
-    const frozen = adatt === null || !Number.isFinite(adatt.freeze) ? null : f.f32(f.ge(this.#epoch, adatt.freeze));
     const factor = this.#options.lossScale === true ? graph.state({ name: lossScaleState, shape: [], initial: 65536 }) : null;
-    const trained = graded.map(({ target: { name, value, shape, param, project }, gradient }): Trained => {
-      const stops = param !== null && freezesWith(param, adatt);
-      return { name, value, shape, gradient, decay: param?.decay ?? false, frozen: stops ? frozen : null, project };
-    });
     const unscale = factor === null ? null : f.div(1, factor);
-    const { norm, taken } = applyUpdate(optimizer, trained, { rate, clip, unscale }, graph);
+    const { norm, taken } = applyUpdate(optimizer, groups, { rate, clip, unscale }, graph);
     if (factor !== null) nextLossScale(lossScaleState, factor, taken, graph);
     graph.output("metric/learning_rate", rate, "The learning rate.");
     graph.output("metric/gradient_norm", norm, "The global norm of the gradient, before clipping.");
@@ -302,8 +308,8 @@ class StepBuilder {
   }
 }
 
-function logVariances(value: Value, clamp: number) {
-  return { name: "weighting/log_variance", value, low: -clamp, high: clamp };
+function bufferOf({ name }: Group): string {
+  return `gradient/${name}`;
 }
 
 function folderOf(name: string): string {

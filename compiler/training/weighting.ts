@@ -13,7 +13,21 @@ export interface WeightedTerms {
   /** What becomes of the weighting's state. */
   readonly next: readonly { readonly name: string; readonly value: Value }[];
   /** Trained beside the model's parameters, without decay, and kept within the range. */
-  readonly trained: readonly { readonly name: string; readonly value: Value; readonly low: number; readonly high: number }[];
+  readonly trained: readonly LearnedWeights[];
+}
+
+export interface LearnedWeights {
+  readonly name: string;
+  readonly value: Value;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What a weighting trains beside the model: s of each task for uncertainty, nothing for others. */
+export function learnedWeights(weighting: Weighting, tasks: number, graph: StepGraph): readonly LearnedWeights[] {
+  if (weighting.form !== "uncertainty") return [];
+  const name = "weighting/log_variance";
+  return [{ name, value: graph.state({ name, shape: [tasks], initial: 0 }), low: -weighting.clamp, high: weighting.clamp }];
 }
 
 /**
@@ -57,22 +71,22 @@ function scaleTerms(f: Formula, terms: readonly TaskTerm[], by: readonly Value[]
  * @see Kendall, Gal & Cipolla, CVPR 2018; Liebel & Körner, arXiv 1805.06334, for the positive form
  */
 function weighByUncertainty(
-  { clamp, variant }: Extract<Weighting, { form: "uncertainty" }>,
+  weighting: Extract<Weighting, { form: "uncertainty" }>,
   terms: readonly TaskTerm[],
   graph: StepGraph,
   f: Formula,
 ): WeightedTerms {
-  const name = "weighting/log_variance";
-  const s = graph.state({ name, shape: [terms.length], initial: 0 });
+  const trained = learnedWeights(weighting, terms.length, graph);
+  const s = (trained[0] as LearnedWeights).value;
   const weighed = terms.map(({ loss, weight, present, regression }, i) => {
-    const { precision, price } = uncertaintyForms[variant](f, f.element(s, i), regression);
+    const { precision, price } = uncertaintyForms[weighting.variant](f, f.element(s, i), regression);
     return { term: f.mul(f.mul(weight, present), f.add(f.mul(precision, loss), price)), factor: f.mul(weight, precision) };
   });
   return {
     terms: weighed.map(({ term }) => term),
     factors: weighed.map(({ factor }) => factor),
     next: [],
-    trained: [{ name, value: s, low: -clamp, high: clamp }],
+    trained,
   };
 }
 

@@ -24,14 +24,13 @@ function run({ optimizer, clip, unscale, gradients, frozen = [] }: Run): readonl
   const graph = new StepGraph();
   const f = graph.formula("test");
   const flag = graph.input("frozen", []);
-  const trained = (["W", "b"] as const).map((name) => {
+  const groups = (["W", "b"] as const).map((name) => {
     const shape = [start[name].length];
-    const value = graph.state({ name, shape, initial: 0 });
-    const isW = name === "W";
-    return { name, value, shape, gradient: graph.input(`g/${name}`, shape), decay: isW, frozen: isW ? flag : null, project: null };
+    const parts = [{ name, value: graph.state({ name, shape, initial: 0 }), shape, project: null }];
+    return { name, parts, gradient: graph.input(`g/${name}`, shape), decay: name === "W", frozen: name === "W" ? flag : null };
   });
   const scale = unscale === undefined ? null : f.scalar(unscale);
-  const { norm, taken } = applyUpdate(optimizer, trained, { rate: f.scalar(lr), clip: clip ?? null, unscale: scale }, graph);
+  const { norm, taken } = applyUpdate(optimizer, groups, { rate: f.scalar(lr), clip: clip ?? null, unscale: scale }, graph);
   graph.output("norm", norm, null);
   graph.output("taken", taken, null);
   const { graph: built, state } = graph.finish("update");
