@@ -1,4 +1,7 @@
 import { catalogue as checkCatalogue } from "../compiler/check/catalogue.ts";
+import { configCatalogue, lintDefinitions } from "../compiler/check/lint/engine/catalogue.ts";
+import { configCatalogue as importCatalogue } from "../compiler/import/catalogue.ts";
+import { yamlCatalogue } from "../compiler/yaml/catalogue.ts";
 import { syntaxCatalogue } from "../dsl/catalogue.ts";
 import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
 import { inputCatalogue } from "../runtime/catalogue.ts";
@@ -8,6 +11,10 @@ export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
   return new Map<string, DiagnosticDefinition>([
     ...Object.entries(syntaxCatalogue),
     ...Object.entries(checkCatalogue),
+    ...lintDefinitions,
+    ...Object.entries(yamlCatalogue),
+    ...Object.entries(configCatalogue),
+    ...Object.entries(importCatalogue),
     ...Object.entries(inputCatalogue),
   ]);
 }

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { checkFile } from "../compiler/driver.ts";
+import { type CheckedFile, checkFile } from "../compiler/driver.ts";
 import type { CheckedModel } from "../compiler/model.ts";
 import { describeTally, printFindings, tally } from "./findings.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
@@ -11,11 +11,20 @@ import { reading } from "./spec-files.ts";
  * @throws CommandError when the spec has errors (exit code 1), or does not have the model (2)
  */
 export function loadModel(path: string, name: string | undefined, io: Io): CheckedModel {
+  return chooseModel(checkSpec(path), name, io);
+}
+
+/** @throws CommandError for a path that is no file that can be read */
+export function checkSpec(path: string): CheckedFile {
   reading(path, () => {
     if (statSync(path).isDirectory()) throw new CommandError(`${path} is a folder; name a .ple file`);
     readFileSync(path);
   });
-  const { diagnostics, models } = checkFile(path);
+  return checkFile(path);
+}
+
+/** As `loadModel`, for a spec that is checked. */
+export function chooseModel({ path, diagnostics, models }: CheckedFile, name: string | undefined, io: Io): CheckedModel {
   printFindings(diagnostics, io.stderr, io);
   const counts = tally(diagnostics);
   if (counts.errors > 0) throw new CommandError(`${path}: ${describeTally(counts)}`, exitCodes.findings);

@@ -1,6 +1,8 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { tfjsBackends } from "../runtime/engines/tfjs-backends.ts";
+import type { Shell } from "./completions.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
+import { architectureNames } from "./project/architectures.ts";
 import { plecVersion } from "./version.ts";
 
 /**
@@ -57,7 +59,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
   const seed = (): Option => new Option("--seed <n>", "seed of everything random").argParser(whole).default(0);
   const weights = (): Option => new Option("--weights <file>", "take the weights from a .safetensors file").conflicts("seed");
 
-  command("check", "Check specs: names, dims, wiring, lints.")
+  command("check", "Check specs: names, dims, wiring, what is unused.")
     .argument("<files...>", "specs, or folders of them")
     .option("--fix", "apply the safe fixes, then check again")
     .addOption(json())
@@ -76,6 +78,40 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ),
     )
     .action(async (files: string[], options) => exit(await (await import("./check.ts")).check(files, options, io)));
+
+  command("lint", "Look for what checks and is still likely to be wrong.")
+    .argument("[paths...]", "specs, or folders of them (default: this folder)")
+    .option("--fix", "apply the safe fixes, then lint again")
+    .option("--unsafe", "with --fix: apply fixes that change what is trained, too")
+    .addOption(
+      new Option("--rule <code>", "run this rule only (repeatable)")
+        .argParser((code: string, before: readonly string[]) => [...before, code])
+        .default([], "all"),
+    )
+    .option("--list-rules", "list the rules with their severities and thresholds")
+    .option("--config <file>", "take this configuration (default: the nearest plec.config.yaml of each file)")
+    .addOption(json())
+    .option("--sarif <file>", "write SARIF 2.1.0, for code scanning; - prints it")
+    .option("--max-warnings <n>", "fail when there are more warnings than this", whole)
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec lint specs/", "every spec of a folder"],
+          ["plec lint model.ple --max-warnings 0", "warnings fail as well, in CI"],
+          ["plec lint model.ple --rule group-of-one", "one rule"],
+          ["plec lint --list-rules", "what there is"],
+          ["plec explain lint/group-of-one", "why a finding is one, and what to do"],
+        ],
+        [
+          "A finding that is wrong for a line is allowed there by a comment on it or above it, with the reason:",
+          "  // plec-allow group-of-one: churn gets company next quarter",
+          "plec.config.yaml sets severities (error, warning, info, off), thresholds and paths; docs/lint/ has a page for each rule.",
+          "Exit code: 0 no errors, 1 errors (or too many warnings), 2 wrong use.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (paths: string[], options) => exit(await (await import("./lint.ts")).lint(paths, options, io)));
 
   command("fmt", "Format specs in place.")
     .argument("[files...]", "specs, or folders of them; - reads standard input")
@@ -111,10 +147,13 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
         .argParser((name: string, before: readonly string[]) => [...before, name])
         .default([], "none"),
     )
-    .option("--outputs <names>", "what the file returns, separated by commas; * stands for anything (default: everything)")
     .option("--train", "write a training step (FILE) and the state to begin with (FILE without .onnx, and .safetensors)")
     .option("--phase <name>", "with --train: the phase of the plan (default: the first)")
     .option("--accumulate", "with --train: the step in two files, FILE.gradients.onnx and FILE.update.onnx, for batches taken in parts")
+    .option(
+      "--outputs <names>",
+      "what the file returns, separated by commas; * stands for anything, !NAME is left out (default: everything)",
+    )
     .option("--external-data", "put the weights into FILE.data beside the file; always done above 2 GB")
     .addOption(new Option("--opset <n>", "the operator set, 17 to 21").argParser(whole).default(17))
     .addOption(new Option("--ir-version <n>", "the version of the file format, up to 10 (default: the one of the opset)").argParser(whole))
@@ -143,7 +182,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .addOption(seed())
     .addOption(weights())
     .addOption(model())
-    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything")
+    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything, !NAME is left out")
     .option("--only-outputs", "leave the predictions out")
     .addOption(new Option("--engine <name>", "what executes the model").choices(["ort", "tfjs", "interpreter"]))
     .addOption(new Option("--backend <name>", "where TensorFlow.js runs: the fastest that is installed, or this one").choices(tfjsBackends))
@@ -180,8 +219,13 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (spec: string, options) => exit(await (await import("./summary.ts")).summary(spec, options, io)));
 
-  command("ir", "Print the graph that a model compiles to.")
+  command("ir", "Print the graph that a model compiles to, or the whole resolved model.")
     .argument("<spec>", "the spec")
+    .addOption(
+      new Option("--format <name>", "text: the graph, to read; json, yaml: the model with its inputs, tasks, banks, transfers and graph")
+        .choices(["text", "json", "yaml"])
+        .default("text"),
+    )
     .option("--raw", "before simplification")
     .addOption(model())
     .addHelpText(
@@ -189,9 +233,96 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       examples([
         ["plec ir model.ple | less", ""],
         ["plec ir model.ple --raw | grep softmax", ""],
+        ["plec ir model.ple --format yaml > resolved.yaml", "what the spec resolves to, for diffs and other tools"],
       ]),
     )
     .action(async (spec: string, options) => exit(await (await import("./ir.ts")).ir(spec, options, io)));
+
+  command("diff", "Compare two models: what changed in the architecture, and whether weights still load.")
+    .argument("<before>", "a spec, or one of a git revision: HEAD~1:specs/model.ple")
+    .argument("<after>", "the spec to compare it with")
+    .option("--breaking", "fail only when inputs or outputs changed so that callers of the model break")
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec diff old.ple new.ple", "what changed"],
+          ["plec diff HEAD:model.ple model.ple", "what I changed since the last commit"],
+          ["plec diff v1.ple v2.ple --breaking", "in CI, before callers find out"],
+        ],
+        [
+          "Formatting, comments and names that no one outside sees are no change. Callers break when an input is added that must be given,",
+          "is removed or takes other values, and when an output is removed or has another shape. A new optional input breaks nothing.",
+          "Exit code: 0 no change (--breaking: nothing that breaks callers), 1 changes, 2 wrong use, or a spec with errors.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (before: string, after: string, options) => exit(await (await import("./diff.ts")).diff(before, after, options, io)));
+
+  command("import", "Write a spec from a model_config.yaml.")
+    .argument("<config>", "the configuration, with the sections global, shared_experts, cgc, hmm_triple_mode, task_experts, adatt, ...")
+    .requiredOption("-o, --output <file>", "the spec to write; - prints it")
+    .option("--features <file>", "the feature schema that lists the columns of `features`")
+    .option("--name <name>", "the name of the model", "Imported")
+    .option("--max-warnings <n>", "fail, writing nothing, when more than this was not carried over or assumed", whole)
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec import model_config.yaml -o model.ple", "what can be carried over, and a list of what cannot"],
+          ["plec import model_config.yaml --features feature_schema.yaml -o model.ple", "with the groups of features"],
+          ["plec import model_config.yaml -o - --max-warnings 0", "only if every key is carried over"],
+        ],
+        [
+          "Every key that is not carried over, and everything that the configuration leaves open, is a warning with its line.",
+          "docs/import.md lists the keys. Exit code: 0 written, 1 errors (or too many warnings) and nothing written, 2 wrong use.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (config: string, options) => exit(await (await import("./import.ts")).importSpec(config, options, io)));
+
+  command("types", "Generate TypeScript: types of inputs, targets and predictions, and a typed load().")
+    .argument("<spec>", "the spec")
+    .option("-o, --output <file>", "the TypeScript file to write; without it, the text is printed")
+    .option("--check", "change nothing; fail when the file is out of date")
+    .addOption(new Option("--watch", "keep it up to date until Ctrl-C, when the spec or an import changes").conflicts("check"))
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec types model.ple -o src/model.ts", "write it"],
+          ["plec types model.ple -o src/model.ts --check", "in CI: is it up to date?"],
+          ["plec types model.ple -o src/model.ts --watch", "while editing the spec"],
+        ],
+        "The file imports `plec/runtime`. Generating it again from an unchanged spec changes no byte.",
+      ),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./types.ts")).types(spec, options, io)));
+
+  command("init", "Start a project: spec, data mapping, types, tests and CI.")
+    .argument("[folder]", "where to put it; made when it does not exist", ".")
+    .addOption(new Option("-a, --architecture <name>", "what to start from").choices(architectureNames()))
+    .option("-n, --name <name>", "the name of the project (default: that of the folder)")
+    .option("-y, --yes", "ask nothing; take the defaults")
+    .option("--force", "overwrite files that exist")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec init my-model", "asks what to start from"],
+          ["plec init my-model --architecture ple", "a stacked PLE, without questions about it"],
+          ["plec init my-model --yes", "MMoE, without questions"],
+        ],
+        "The project checks, compiles and runs as it is. Nothing is overwritten without --force.",
+      ),
+    )
+    .action(async (folder: string, options) => exit(await (await import("./init.ts")).init(folder, options, io)));
 
   command("explain", "Explain a diagnostic: why it is one, and what to do.")
     .argument("[code]", "a code such as dim/mismatch; without it, all codes are listed")
@@ -204,6 +335,21 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ]),
     )
     .action(async (code: string | undefined, options) => exit(await (await import("./explain.ts")).explain(code, options, io)));
+
+  command("completions", "Print the completions of the command line for a shell.")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec completions bash", "for ~/.bashrc: source <(plec completions bash)"],
+          ["plec completions zsh", "for ~/.zshrc, after compinit: source <(plec completions zsh)"],
+          ["plec completions fish", "for config.fish: plec completions fish | source"],
+        ],
+        "Commands, options, their choices, diagnostic codes and files.",
+      ),
+    )
+    .action(async (shell: Shell) => exit(await (await import("./completions.ts")).completions(shell, program, io)));
 
   return program;
 }

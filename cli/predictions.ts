@@ -91,17 +91,6 @@ function statistics(tensor: Tensor): string[] {
   return [`[${tensor.shape.join(", ")}]`, formatNumber(min), formatNumber(sum / tensor.data.length), formatNumber(max)];
 }
 
-/** Nested lists; numbers that JSON cannot hold become null. */
-export function tensorToJson(tensor: Tensor): unknown {
-  const build = (axis: number, offset: number, size: number): unknown => {
-    if (axis === tensor.shape.length) return tensor.dtype === "bool" ? tensor.data[offset] === 1 : tensor.data[offset];
-    const length = tensor.shape[axis] ?? 0;
-    const step = length === 0 ? 0 : size / length;
-    return Array.from({ length }, (_, index) => build(axis + 1, offset + index * step, step));
-  };
-  return build(0, 0, tensor.data.length);
-}
-
 function required(results: Batch, name: string): Tensor {
   const tensor = results.get(name);
   if (tensor === undefined) throw new Error(`the engine gave no output ${name}`);

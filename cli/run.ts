@@ -1,22 +1,18 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import type { GraphModelArtifacts } from "../compiler/emit/graph-model.ts";
 import { NotLowerable } from "../compiler/emit/tensorflow-lowering.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { readBatchFile } from "../runtime/batch-file.ts";
-import { describeModel, type ModelDescription } from "../runtime/description.ts";
-import { type Batch, type Engine, EngineMissing } from "../runtime/engine.ts";
-import { onnxRuntimeEngine } from "../runtime/engines/onnxruntime.ts";
+import type { ModelDescription } from "../runtime/description.ts";
+import { type Batch, EngineMissing, tensorToLists } from "../runtime/engine.ts";
 import type { TfjsBackend } from "../runtime/engines/tfjs-backends.ts";
 import { generateBatch } from "../runtime/generate.ts";
 import { prepareBatch } from "../runtime/inputs.ts";
+import { graphModelFolder, ModelFileError, type OpenModel, openChecked, openCompiled } from "../runtime/open-model.ts";
+import { describeSystemError, isSystemError } from "./atomic-write.ts";
 import { describeTally, printFindings, tally } from "./findings.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
 import { matchNames } from "./match-names.ts";
-import { outputTables, predictionTable, tensorToJson } from "./predictions.ts";
-import { reading } from "./spec-files.ts";
-import { plecVersion } from "./version.ts";
+import { outputTables, predictionTable } from "./predictions.ts";
 import { resolveWeights } from "./weights.ts";
 
 interface RunOptions {
@@ -30,11 +26,6 @@ interface RunOptions {
   readonly engine?: "ort" | "tfjs" | "interpreter";
   readonly backend?: TfjsBackend;
   readonly json?: boolean;
-}
-
-interface Loaded {
-  readonly description: ModelDescription;
-  readonly engine: Engine;
 }
 
 export async function run(file: string, options: RunOptions, io: Io): Promise<number> {
@@ -55,7 +46,7 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<nu
     const tasks = options.onlyOutputs === true ? [] : description.tasks;
     const results = await engine.run(batch, [...tasks.map((task) => task.name), ...outputs]);
     if (options.json === true) {
-      const byName = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensorToJson(tensorOf(results, name))]));
+      const byName = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, tensorToLists(tensorOf(results, name))]));
       const report = {
         version: 1,
         model: description.name,
@@ -79,81 +70,20 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<nu
   return exitCodes.clean;
 }
 
-async function load(file: string, options: RunOptions, io: Io): Promise<Loaded> {
-  const folder = graphModelFolder(file);
-  if (folder !== null) return loadGraphModel(folder, options);
-  return /\.onnx$/i.test(file) ? loadCompiled(file, options) : loadSpec(file, options, io);
-}
-
-/** The folder of a GraphModel, named by itself or by its `model.json`. */
-function graphModelFolder(path: string): string | null {
-  if (!existsSync(path)) return null;
-  if (statSync(path).isDirectory()) return existsSync(join(path, "model.json")) ? path : null;
-  return basename(path) === "model.json" ? dirname(path) : null;
-}
-
-async function loadSpec(file: string, options: RunOptions, io: Io): Promise<Loaded> {
-  const model = loadModel(file, options.model, io);
-  const weights = await resolveWeights(model, options);
-  const description = describeModel(model);
-  if (options.engine === "interpreter") {
-    const { interpreterEngine } = await import("../runtime/engines/interpreter.ts");
-    return { description, engine: interpreterEngine(model.graph, weights.weights) };
-  }
-  if (options.engine === "tfjs") {
-    const [{ buildGraphModel }, { graphOfPart }] = await Promise.all([
-      import("../runtime/build-graph-model.ts"),
-      import("../runtime/build-onnx.ts"),
-    ]);
-    const graph = graphOfPart(model, {}, weights.weights);
-    return { description, engine: await startTfjs(() => buildGraphModel(model, graph, weights, plecVersion()), options.backend) };
-  }
-  const { buildOnnx } = await import("../runtime/build-onnx.ts");
-  return { description, engine: await startOnnxRuntime(await buildOnnx(model, weights, plecVersion())) };
-}
-
-function refuseSpecOptions(file: string, options: RunOptions): void {
-  for (const option of ["weights", "model"] as const) {
-    if (options[option] !== undefined) throw new CommandError(`--${option} goes with a spec; ${file} is compiled`);
-  }
-  if (options.engine === "interpreter") throw new CommandError("the interpreter runs specs, not compiled models");
-}
-
-async function loadGraphModel(folder: string, options: RunOptions): Promise<Loaded> {
-  refuseSpecOptions(folder, options);
-  if (options.engine === "ort") throw new CommandError(`${folder} is a GraphModel, which --engine tfjs runs`);
-  const { readGraphModel } = await import("../runtime/read-graph-model.ts");
-  const read = reading(folder, () => readGraphModel(folder));
-  if (read === null) throw new CommandError(`${folder} is not a GraphModel written by plec`);
-  return { description: read.description, engine: await startTfjs(() => read.artifacts, options.backend) };
-}
-
-async function startTfjs(makeArtifacts: () => GraphModelArtifacts, backend: TfjsBackend | undefined): Promise<Engine> {
-  const { tfjsEngine } = await import("../runtime/engines/tfjs.ts");
+async function load(file: string, options: RunOptions, io: Io): Promise<OpenModel> {
   try {
-    return await tfjsEngine(makeArtifacts(), { backend });
+    if (graphModelFolder(file) === null && !/\.onnx$/i.test(file)) {
+      const model = loadModel(file, options.model, io);
+      return await openChecked(model, await resolveWeights(model, options), options);
+    }
+    for (const option of ["weights", "model"] as const) {
+      if (options[option] !== undefined) throw new CommandError(`--${option} goes with a spec; ${file} is compiled`);
+    }
+    return await openCompiled(file, options);
   } catch (error) {
     if (error instanceof EngineMissing || error instanceof NotLowerable) throw new CommandError(error.message, exitCodes.findings);
-    throw error;
-  }
-}
-
-async function loadCompiled(file: string, options: RunOptions): Promise<Loaded> {
-  refuseSpecOptions(file, options);
-  if (options.engine === "tfjs") throw new CommandError(`${file} is an ONNX file, which --engine ort runs`);
-  const bytes = reading(file, () => readFileSync(file));
-  const { readDescription } = await import("../runtime/read-onnx.ts");
-  const description = readDescription(bytes);
-  if (description === null) throw new CommandError(`${file} is not an ONNX file written by plec`);
-  return { description, engine: await startOnnxRuntime(file) };
-}
-
-/** From bytes, or from a path where weights may lie in a file beside it. */
-async function startOnnxRuntime(model: Uint8Array | string): Promise<Engine> {
-  try {
-    return await onnxRuntimeEngine(model);
-  } catch (error) {
-    if (error instanceof EngineMissing) throw new CommandError(error.message, exitCodes.findings);
+    if (error instanceof ModelFileError) throw new CommandError(error.message);
+    if (isSystemError(error)) throw new CommandError(`cannot read ${file}: ${describeSystemError(error)}`);
     throw error;
   }
 }

@@ -1,4 +1,5 @@
-import { formatDim, formatShape } from "../compiler/ir/dim.ts";
+import { modelInfo } from "../api/model-info.ts";
+import { formatShape } from "../compiler/ir/dim.ts";
 import type { CheckedModel, ModelInput, ModelSlice } from "../compiler/model.ts";
 import { exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
@@ -58,7 +59,8 @@ function describe(model: CheckedModel, tree: ParamTree, depth: number): string {
   const enabled = model.tasks.filter((task) => task.enabled);
   const sections: string[][] = [
     [
-      `${model.name}${model.doc === null ? "" : `: ${model.doc}`}`,
+      model.name,
+      ...(model.doc === null ? [] : model.doc.split("\n")),
       `${plural(enabled.length, "task")}, ${plural(tree.parameters, "parameter")} in ${plural(tree.tensors, "tensor")}, ${plural(model.graph.nodes.length, "node")}`,
       `spec sha256 ${model.hash}`,
     ],
@@ -121,7 +123,12 @@ function describeInput(input: ModelInput): string[] {
 }
 
 function describeSlice({ name, start, width, slices }: ModelSlice): string[] {
-  return [`${name} ${width}  [${start}, ${start + width})`, ...indent(slices.flatMap(describeSlice))];
+  const columns = slices.filter((slice) => slice.column).map((slice) => slice.name);
+  const named = columns.length === 0 ? "" : `  ${columns.slice(0, 6).join(", ")}${columns.length > 6 ? ", …" : ""}`;
+  return [
+    `${name} ${width}  [${start}, ${start + width})${named}`,
+    ...indent(slices.filter((slice) => !slice.column).flatMap(describeSlice)),
+  ];
 }
 
 function describeBank({ name, role, per, entries }: CheckedModel["banks"][number]): string[] {
@@ -166,31 +173,13 @@ function describeSettings(settings: Readonly<Record<string, unknown>>): string {
 }
 
 function summaryToJson(model: CheckedModel, tree: ParamTree): object {
-  const { name, doc, hash, groups, order, outputs, train } = model;
   return {
     version: 1,
-    name,
-    doc,
-    hash,
-    parameters: tree.parameters,
+    ...modelInfo(model),
     tensors: tree.tensors,
     nodes: model.graph.nodes.length,
-    inputs: model.inputs.map(({ span: _, shape, ...input }) => ({ ...input, shape: shape.map(dimToJson) })),
-    banks: model.banks.map((bank) => ({
-      ...bank,
-      entries: bank.entries.map((entry) => ({ ...entry, shape: entry.shape.map(dimToJson) })),
-    })),
     modules: tree.children,
-    groups,
-    tasks: model.tasks.map(({ span: _s, logit: _l, prediction: _p, ...task }) => task),
-    transfers: model.transfers.map(({ from, to, module }) => ({ from, to, module })),
-    order,
-    outputs,
     penalties: model.penalties.map((penalty) => penalty.name),
-    train,
+    train: model.train,
   };
-}
-
-function dimToJson(dim: Parameters<typeof formatDim>[0]): number | string {
-  return typeof dim === "number" ? dim : formatDim(dim);
 }

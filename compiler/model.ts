@@ -24,7 +24,7 @@ export interface CheckedModel {
   readonly penalties: readonly { readonly name: string; readonly value: Value }[];
   /** The loss of each enabled task that has one, in order of execution. */
   readonly losses: readonly ModelLoss[];
-  /** What training minimises: inputs are the model's and `trainingInputs`, outputs the losses (`loss/ctr`) and the penalties (`penalty/0/cgc/ctr/entropy`). */
+  /** What training minimises: inputs are the model's and `trainingInputs`, outputs the losses (`loss/ctr`) and the penalties (`penalty/cgc/ctr/entropy`). */
   readonly training: Graph;
   /** What losses and penalties read beside the model's inputs: `label/ctr` and `train/epoch`. Training feeds them. */
   readonly trainingInputs: readonly { readonly name: string; readonly value: Value }[];
@@ -51,6 +51,8 @@ export interface ModelSlice {
   readonly start: number;
   readonly width: number;
   readonly slices: readonly ModelSlice[];
+  /** One column that a feature schema names. */
+  readonly column: boolean;
   readonly doc: string | null;
 }
 
@@ -71,6 +73,8 @@ export interface ModelTask {
   readonly group: string | null;
   readonly enabled: boolean;
   readonly weight: number;
+  /** The stated share of rows with label 1, for a binary task. */
+  readonly positives: number | null;
   /** Definition name and explicit settings, such as focal with gamma 2. */
   readonly loss: { readonly name: string; readonly settings: Readonly<Record<string, unknown>> } | null;
   readonly activation: string | null;

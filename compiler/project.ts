@@ -1,11 +1,13 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import type { File, Import } from "../dsl/ast.ts";
+import type { File, Import, StringLiteral } from "../dsl/ast.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { parse } from "../dsl/parser.ts";
 import { Source, type Span } from "../dsl/source.ts";
 import { closest } from "../dsl/suggest.ts";
 import { finding } from "./check/catalogue.ts";
+import { restoreTree, storedName } from "./library-trees.ts";
+import { expandSchemas } from "./yaml/expand-schemas.ts";
 
 /** A parsed file with what its imports stand for. */
 export interface LoadedFile {
@@ -13,8 +15,6 @@ export interface LoadedFile {
   readonly path: string;
   readonly source: Source;
   readonly file: File;
-  /** Part of the library that comes with plec. */
-  readonly library: boolean;
   readonly imported: readonly ImportedName[];
 }
 
@@ -33,12 +33,18 @@ export interface Project {
   readonly prelude: LoadedFile | null;
   /** Every file that was read, the entry first. */
   readonly files: readonly LoadedFile[];
+  /** The feature schemas that inputs are taken from. */
+  readonly schemas: readonly Source[];
+  /** Absolute paths on which all of this depends: files that were read, and the files and folders that imports looked for. */
+  readonly dependencies: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
 export interface ProjectOptions {
   /** The folder that `std/` stands for. */
   readonly library: string;
+  /** Where the library's syntax trees are kept; null where plec runs from its sources. */
+  readonly trees: string | null;
   /** The text of the entry, when it is not that of its file. */
   readonly text?: string;
 }
@@ -52,23 +58,31 @@ export function loadProject(entryPath: string, options: ProjectOptions): Project
   const entry = loader.load(resolve(entryPath), entryPath, null);
   const preludePath = join(options.library, `prelude${extension}`);
   const prelude = existsSync(preludePath) ? loader.load(preludePath, null, null) : null;
-  return { entry, prelude, files: [...loader.files.values()], diagnostics: loader.diagnostics };
+  const { schemas, dependencies, diagnostics } = loader;
+  return {
+    entry,
+    prelude,
+    files: [...loader.files.values()],
+    schemas: [...schemas.values()],
+    dependencies: [...dependencies],
+    diagnostics,
+  };
 }
 
 class Loader {
   readonly files = new Map<string, LoadedFile>();
+  readonly schemas = new Map<string, Source>();
+  readonly dependencies = new Set<string>();
   readonly diagnostics: Diagnostic[] = [];
-  readonly #library: string;
+  readonly #options: ProjectOptions;
   readonly #entry: string;
-  readonly #text: string | undefined;
   readonly #root: string;
   /** Files whose imports are being read, outermost first. */
   readonly #open: string[] = [];
 
   constructor(entry: string, options: ProjectOptions) {
     this.#entry = entry;
-    this.#text = options.text;
-    this.#library = options.library;
+    this.#options = options;
     this.#root = projectRoot(dirname(entry));
   }
 
@@ -76,13 +90,18 @@ class Loader {
   load(path: string, shown: string | null, importedBy: Span | null): LoadedFile | null {
     const before = this.files.get(path);
     if (before !== undefined) return before;
+    this.dependencies.add(path);
     const name = shown ?? this.#shownName(path);
-    const text = path === this.#entry && this.#text !== undefined ? this.#text : this.#read(path, name, importedBy);
+    const given = path === this.#entry ? this.#options.text : undefined;
+    const text = given ?? this.#read(path, name, importedBy);
     if (text === null) return null;
-    const { source, file, diagnostics } = parseCached(name, text);
-    this.diagnostics.push(...diagnostics);
+    const library = isInside(this.#options.library, path);
+    const parsed = parseCached(path, new Source(name, text, { library }), library ? this.#treePath(path) : null);
+    const { source } = parsed;
+    this.diagnostics.push(...parsed.diagnostics);
+    const file = parsed.schemas ? expandSchemas(parsed.file, (schema) => this.#schema(schema, path), this.diagnostics) : parsed.file;
     const imported: ImportedName[] = [];
-    const loaded: LoadedFile = { path, source, file, library: isInside(this.#library, path), imported };
+    const loaded: LoadedFile = { path, source, file, imported };
     this.files.set(path, loaded);
     this.#open.push(path);
     for (const statement of file.imports) imported.push(...this.#import(statement, loaded));
@@ -90,8 +109,13 @@ class Loader {
     return loaded;
   }
 
+  #treePath(path: string): string | null {
+    const { library, trees } = this.#options;
+    return trees === null ? null : join(trees, storedName(relative(library, path)));
+  }
+
   #shownName(path: string): string {
-    if (isInside(this.#library, path)) return `std/${relative(this.#library, path).split(sep).join("/")}`;
+    if (isInside(this.#options.library, path)) return `std/${relative(this.#options.library, path).split(sep).join("/")}`;
     const near = relative(process.cwd(), path);
     return near.startsWith("..") ? path : near;
   }
@@ -136,17 +160,18 @@ class Loader {
       const help = `write "./${value}" for a file beside this one, or "std/${value}" for the library`;
       return this.#fail("import/not-found", span, value, isAbsolute(value) ? null : help);
     }
-    const base = inLibrary ? join(this.#library, value.slice("std/".length)) : resolve(dirname(importer.path), value);
-    const inside = isInside(inLibrary || importer.library ? this.#library : this.#root, base);
+    const { library } = this.#options;
+    const base = inLibrary ? join(library, value.slice("std/".length)) : resolve(dirname(importer.path), value);
+    const home = inLibrary || importer.source.library ? library : this.#root;
+    const inside = isInside(home, base);
     if (!inside) return this.#fail("import/outside", span, value, null);
     const paths = candidateFiles(base);
+    // Not only what was found: the import means another file once there is a nearer one.
+    for (const path of [base, base + extension]) this.dependencies.add(path);
     if (paths === null) return this.#fail("import/not-found", span, value, this.#nearPath(base));
     const files: LoadedFile[] = [];
     for (const path of paths) {
-      if (
-        !isInside(importer.library || inLibrary ? this.#library : this.#root, realPath(path)) &&
-        !isInside(realPath(this.#root), realPath(path))
-      ) {
+      if (!isInside(home, realPath(path)) && !isInside(realPath(this.#root), realPath(path))) {
         return this.#fail("import/outside", span, value, "the file is a link to a place outside");
       }
       if (this.#open.includes(path)) {
@@ -159,6 +184,24 @@ class Loader {
       if (loaded !== null) files.push(loaded);
     }
     return files.length > 0 ? files : null;
+  }
+
+  /** The text of a feature schema beside the spec at `importer`; null once reported. */
+  #schema({ value, span }: StringLiteral, importer: string): Source | null {
+    const path = resolve(dirname(importer), value);
+    this.dependencies.add(path);
+    const before = this.schemas.get(path);
+    if (before !== undefined) return before;
+    if (isAbsolute(value) || !isInside(this.#root, path)) return this.#fail("import/outside", span, value, null);
+    if (!existsSync(path)) return this.#fail("import/not-found", span, value, this.#nearPath(path));
+    if (!isInside(realPath(this.#root), realPath(path)))
+      return this.#fail("import/outside", span, value, "the file is a link to a place outside");
+    const name = this.#shownName(path);
+    const text = this.#read(path, name, span);
+    if (text === null) return null;
+    const source = new Source(name, text);
+    this.schemas.set(path, source);
+    return source;
   }
 
   #fail(code: "import/not-found" | "import/outside", span: Span, path: string, help: string | null): null {
@@ -222,21 +265,24 @@ export function topLevelNames(file: File): readonly string[] {
 }
 
 interface Parsed {
-  readonly text: string;
   readonly source: Source;
   readonly file: File;
   readonly diagnostics: readonly Diagnostic[];
+  /** Whether an input is taken from a feature schema. */
+  readonly schemas: boolean;
 }
 
+/** By path. */
 const parsedFiles = new Map<string, Parsed>();
 
-/** Library files are parsed once for each process, and any file again only when its text has changed. */
-function parseCached(name: string, text: string): Parsed {
-  const before = parsedFiles.get(name);
-  if (before?.text === text) return before;
-  const source = new Source(name, text);
-  const { file, diagnostics } = parse(source);
-  const parsed = { text, source, file, diagnostics };
-  parsedFiles.set(name, parsed);
+/** A file is read once for each process, and again only when its text or its name in messages has changed. */
+function parseCached(path: string, source: Source, treePath: string | null): Parsed {
+  const before = parsedFiles.get(path);
+  if (before?.source.text === source.text && before.source.name === source.name) return before;
+  const stored = treePath !== null && existsSync(treePath) ? restoreTree(readFileSync(treePath, "utf8"), source) : null;
+  const { file, diagnostics } = stored === null ? parse(source) : { file: stored, diagnostics: [] };
+  const inputs = file.items.flatMap((item) => (item.kind === "Model" ? item.items.filter((inner) => inner.kind === "Input") : []));
+  const parsed = { source, file, diagnostics, schemas: inputs.some(({ schema }) => schema !== null) };
+  parsedFiles.set(path, parsed);
   return parsed;
 }

@@ -204,9 +204,12 @@ export interface Input extends Base {
   readonly kind: "Input";
   readonly doc: string | null;
   readonly name: Name;
-  readonly type: Type;
+  /** Null only where a schema gives the type. */
+  readonly type: Type | null;
   readonly defaultValue: Expr | null;
   readonly slices: readonly Slice[];
+  /** `from "feature_schema.yaml"`: the file that lists the columns. Reading a project replaces it by the slices that it stands for. */
+  readonly schema: StringLiteral | null;
 }
 
 export interface Slice extends Base {
@@ -215,6 +218,8 @@ export interface Slice extends Base {
   readonly name: Name;
   readonly width: Expr;
   readonly slices: readonly Slice[];
+  /** A single feature that a schema names: it can be read by name and is no slice of its own to `leaves`. */
+  readonly column: boolean;
 }
 
 export interface Bank extends Base {
@@ -478,7 +483,7 @@ export const childKeys = {
   DimExpr: ["value"],
   Model: ["name", "items"],
   DimDeclaration: ["name"],
-  Input: ["name", "type", "defaultValue", "slices"],
+  Input: ["name", "type", "defaultValue", "slices", "schema"],
   Slice: ["name", "width", "slices"],
   Bank: ["name", "per", "entries"],
   Entry: ["name", "count", "type", "value"],

@@ -383,7 +383,7 @@ export abstract class ExpressionParser extends RecoveringParser {
     this.colon("a slice", name, "`:` and the width of the slice");
     const width = this.expression();
     const slices = this.nextIs(t.LCurly) ? this.sliceList() : [];
-    return { kind: "Slice", doc: this.docAt(start), name, width, slices, span: this.spanFrom(start) };
+    return { kind: "Slice", doc: this.docAt(start), name, width, slices, column: false, span: this.spanFrom(start) };
   }
 }
 

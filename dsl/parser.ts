@@ -87,7 +87,7 @@ export class PleParser extends ExpressionParser {
     const toFile = (): ast.File => ({
       kind: "File",
       imports: this.#imports,
-      items: this.#items,
+      items: this.#documented(),
       span: { source, start: 0, end: source.text.length },
     });
     const { result, diagnostics } = this.finish(() => {
@@ -95,6 +95,15 @@ export class PleParser extends ExpressionParser {
       return toFile();
     }, toFile);
     return { file: result, diagnostics };
+  }
+
+  /** The items, a doc comment before the imports being that of the file's model. */
+  #documented(): readonly ast.TopLevel[] {
+    const [first] = this.#imports;
+    const head = first === undefined ? null : this.docAtOffset(first.span.start);
+    const models = this.#items.filter((item) => item.kind === "Model");
+    if (head === null || models.length !== 1) return this.#items;
+    return this.#items.map((item) => (item.kind === "Model" && item.doc === null ? { ...item, doc: head } : item));
   }
 
   // ── files and definitions ─────────────────────────────────────────────────
@@ -356,15 +365,24 @@ export class PleParser extends ExpressionParser {
   private inputItem = this.RULE("inputItem", (): ast.Input => {
     const start = this.CONSUME(t.InputToken);
     const name = this.nameOf(this.CONSUME(t.Name, { ERR_MSG: "a name after `input`" }));
-    this.CONSUME(t.Colon, { ERR_MSG: "`:` and the type of the input" });
-    const type = this.SUBRULE(this.type);
+    let type: ast.Type | null = null;
     let defaultValue: ast.Expr | null = null;
-    this.OPTION(() => {
-      this.CONSUME(t.Equals);
-      defaultValue = this.value(() => this.SUBRULE(this.expr));
-    });
-    const slices = this.OPTION2(() => this.SUBRULE(this.slices)) ?? [];
-    return { kind: "Input", doc: this.docAt(start), name, type, defaultValue, slices, span: this.spanFrom(start) };
+    if (this.RECORDING_PHASE || this.LA(1).tokenType !== t.From) {
+      this.CONSUME(t.Colon, { ERR_MSG: "`:` and the type of the input, or `from` and a feature schema" });
+      type = this.SUBRULE(this.type);
+      this.OPTION(() => {
+        this.CONSUME(t.Equals);
+        defaultValue = this.value(() => this.SUBRULE(this.expr));
+      });
+    }
+    const schema = this.OPTION2(() => this.SUBRULE(this.schema)) ?? null;
+    const slices = this.OPTION3({ GATE: () => schema === null, DEF: () => this.SUBRULE(this.slices) }) ?? [];
+    return { kind: "Input", doc: this.docAt(start), name, type, defaultValue, slices, schema, span: this.spanFrom(start) };
+  });
+
+  private schema = this.RULE("schema", (): ast.StringLiteral => {
+    this.CONSUME(t.From);
+    return this.string("the path of a feature schema as a string");
   });
 
   private bank = this.RULE("bank", (): ast.Bank => {

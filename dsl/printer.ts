@@ -256,6 +256,7 @@ class Printer {
         return this.#words(2);
       case "Input": {
         const head = [this.#words(2), this.#claim(item.type), item.defaultValue === null ? nothing : this.#equals(item.defaultValue)];
+        if (item.schema !== null) return [head, " ", this.#words(2)];
         return this.#next.image === "{" ? [head, " ", this.#slices(item.slices)] : head;
       }
       case "Bank":

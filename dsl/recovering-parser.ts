@@ -132,7 +132,11 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   protected docAt(token: IToken): string | null {
-    return this.#docs.get(token.startOffset) ?? null;
+    return this.docAtOffset(token.startOffset);
+  }
+
+  protected docAtOffset(offset: number): string | null {
+    return this.#docs.get(offset) ?? null;
   }
 
   // ── errors ────────────────────────────────────────────────────────────────

@@ -2,11 +2,14 @@
 export class Source {
   readonly name: string;
   readonly text: string;
+  /** Part of the library that comes with plec, whose text the user cannot mend. */
+  readonly library: boolean;
   #lineStarts: number[] | undefined;
 
-  constructor(name: string, text: string) {
+  constructor(name: string, text: string, options: { readonly library?: boolean } = {}) {
     this.name = name;
     this.text = text;
+    this.library = options.library ?? false;
   }
 
   get lineStarts(): readonly number[] {

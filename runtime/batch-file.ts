@@ -39,13 +39,14 @@ export function parseJsonBatch(place: string, text: string): ReadBatch {
   } catch (error) {
     return unreadable(place, error instanceof Error ? error.message : String(error));
   }
-  if (Array.isArray(value)) return rowsToColumns(place, value);
+  if (Array.isArray(value)) return rowsToBatch(place, value);
   if (!isRecord(value)) return unreadable(place, "the JSON is neither an array of row objects nor an object of arrays");
   const columns = [...flatten(value)].map(([key, column]): RawColumn => ({ key, form: "tensor", value: column }));
   return { batch: { place, columns }, diagnostics: [] };
 }
 
-function rowsToColumns(place: string, rows: readonly unknown[]): ReadBatch {
+/** Row objects of values by input name, as an array of JSON has them. */
+export function rowsToBatch(place: string, rows: readonly unknown[]): ReadBatch {
   const columns = new Map<string, unknown[]>();
   for (const [index, row] of rows.entries()) {
     if (!isRecord(row)) return unreadable(`${place}: row ${index + 1}`, "a row is an object of values by input name");

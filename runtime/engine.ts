@@ -25,3 +25,14 @@ export function makeTensor(dtype: DType, shape: readonly number[], values: Array
   if (dtype === "i32") return { dtype, shape, data: values instanceof Int32Array ? values : Int32Array.from(values) };
   return { dtype, shape, data: values instanceof Uint8Array ? values : Uint8Array.from(values) };
 }
+
+/** Lists in lists, as in JSON; one number for rank 0. */
+export function tensorToLists(tensor: Tensor): unknown {
+  const build = (axis: number, offset: number, size: number): unknown => {
+    if (axis === tensor.shape.length) return tensor.dtype === "bool" ? tensor.data[offset] === 1 : tensor.data[offset];
+    const length = tensor.shape[axis] ?? 0;
+    const step = length === 0 ? 0 : size / length;
+    return Array.from({ length }, (_, index) => build(axis + 1, offset + index * step, step));
+  };
+  return build(0, 0, tensor.data.length);
+}

@@ -248,6 +248,19 @@ export const catalogue = defineCatalogue({
     why: "A role says where a definition may stand: an `expert` in a bank, a `loss` at a task.",
     help: "Name a definition of the right role.",
   },
+  "role/for": {
+    severity: "error",
+    message: "`for` on the {role} `{name}`",
+    why: "`for` says which kinds of tasks a loss fits; nothing else is chosen by the kind of a task.",
+    help: "Leave it out, or declare a `loss`.",
+    example: "module F(x: f32[B, n]) for binary { return x }",
+  },
+  "penalty/in-loop": {
+    severity: "error",
+    message: "the penalty `{name}` is computed inside a loop, anew at each step",
+    why: "A penalty is one number for a batch. What exists at each step of a `scan` exists nowhere outside of it.",
+    help: "Have the loop carry what the penalty needs as a state, and compute the penalty from the states.",
+  },
   "per/outside": {
     severity: "error",
     message: "`{name}` is per {unit}, and there is no {unit} here",
@@ -259,6 +272,12 @@ export const catalogue = defineCatalogue({
     message: "`per {unit}` has no meaning here: nothing around it is per task",
     why: "Sharing among tasks needs a place that is evaluated once for each task.",
     help: "Remove it, or make the surrounding `let` or `flow` per task.",
+  },
+  "per/narrower": {
+    severity: "error",
+    message: "`per {unit}` inside something that is per {around}",
+    why: "What is evaluated once for each group, or is one instance for a group or for all tasks, cannot have parts of which there are more.",
+    help: "Remove it, or share the parts one by one instead of the whole.",
   },
   "per/no-group": {
     severity: "error",

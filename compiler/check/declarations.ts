@@ -50,7 +50,7 @@ export interface Declarations {
 
 export const taskKinds = ["binary", "classes", "regression", "embedding"] as const satisfies readonly TaskKind[];
 
-export const taskSettings = ["loss", "weight", "activation", "prefer", "enabled", "route"] as const;
+export const taskSettings = ["loss", "weight", "activation", "prefer", "enabled", "route", "positives"] as const;
 export const groupSettings = ["route", "intra", "inter"] as const;
 
 /** A setting of a task or group, or null. */
@@ -334,7 +334,7 @@ function checkOutputNames(outputs: readonly Output[], inputs: readonly Input[], 
 }
 
 function checkRequiredInput(inputs: readonly Input[], model: Model, diagnostics: Diagnostic[]): void {
-  if (inputs.every((input) => input.type.optional))
+  if (inputs.every((input) => input.type?.optional === true))
     diagnostics.push(finding("model/no-required-input", model.name.span, { name: model.name.text }));
 }
 

@@ -148,6 +148,9 @@ class Resolver {
       names.add(name.text, name.span);
     }
     if (definition.result !== null) this.type(definition.result, names);
+    const [fit] = definition.fits;
+    if (fit !== undefined && definition.role !== "loss")
+      this.#diagnostics.push(finding("role/for", fit.span, { role: definition.role, name: definition.name.text }));
     for (const { text, span } of definition.fits) {
       if ((taskKinds as readonly string[]).includes(text)) continue;
       const near = closest(text, taskKinds);
@@ -158,6 +161,7 @@ class Resolver {
 
   block(block: Block, outer: Names): void {
     const names = new Names(outer);
+    const penalties = new Names(null);
     for (const statement of block.statements) {
       switch (statement.kind) {
         case "Let":
@@ -178,6 +182,10 @@ class Resolver {
           names.add(statement.name.text, statement.name.span);
           break;
         case "Penalty":
+          this.expr(statement.value, names);
+          if (penalties.has(statement.name.text)) this.#duplicate(statement.name, penalties);
+          penalties.add(statement.name.text, statement.name.span);
+          break;
         case "Return":
           this.expr(statement.value, names);
           break;
@@ -232,7 +240,7 @@ class Resolver {
         this.expr(item.value, names);
         return;
       case "Input":
-        this.type(item.type, names);
+        if (item.type !== null) this.type(item.type, names);
         if (item.defaultValue !== null) this.expr(item.defaultValue, names);
         this.#slices(item.slices, names);
         return;

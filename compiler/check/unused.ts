@@ -13,7 +13,8 @@ export function checkUnused(declarations: Declarations, scope: ModelScope, prune
     const ranges = reads.get(info.name);
     const declared = declarations.inputs.find((input) => input.name.text === info.name);
     if (ranges === undefined) session.report(finding("input/unused", info.span, { name: info.name }));
-    else for (const slice of info.slices) checkSlice(slice, info.name, slice.name, ranges, declared?.slices ?? [], session);
+    else
+      for (const slice of info.slices) if (!slice.column) checkSlice(slice, info.name, slice.name, ranges, declared?.slices ?? [], session);
   }
   checkExperts(scope, pruned, session);
 }
@@ -37,7 +38,9 @@ function checkSlice(
   const node = nodes.find((candidate) => candidate.name.text === slice.name);
   const read = ranges.some((range) => range.start < slice.start + slice.width && slice.start < range.stop);
   if (!read && slice.width > 0) session.report(finding("slice/unused", node?.name.span ?? null, { name: path, input }));
-  else for (const inner of slice.slices) checkSlice(inner, input, `${path}.${inner.name}`, ranges, node?.slices ?? [], session);
+  else
+    for (const inner of slice.slices)
+      if (!inner.column) checkSlice(inner, input, `${path}.${inner.name}`, ranges, node?.slices ?? [], session);
 }
 
 /** The columns of each input's last axis that are read, by input name. */
@@ -80,21 +83,16 @@ function readColumns(graph: Graph): ReadonlyMap<string, readonly Range[]> {
 }
 
 function checkExperts(scope: ModelScope, pruned: Graph, session: Session): void {
-  const kept = new Set<string>();
+  const kept = new Set<Node>();
   const collect = (node: Node): void => {
-    kept.add(nodeKey(node));
+    kept.add(node);
     if (node.op === "scan") node.attributes.body.nodes.forEach(collect);
   };
   pruned.nodes.forEach(collect);
   const reported = new Set<unknown>();
   for (const { bank, entry, name, tensor } of scope.entries) {
-    if (bank.role !== "experts" || kept.has(nodeKey(tensor.value.node)) || reported.has(entry)) continue;
+    if (bank.role !== "experts" || kept.has(tensor.value.node) || reported.has(entry)) continue;
     reported.add(entry);
     session.report(finding("expert/unused", entry.name.span, { name, bank: bank.name.text }));
   }
-}
-
-/** Pruning keeps ids, or renumbers them: the path, op and place identify a node either way. */
-function nodeKey(node: Node): string {
-  return `${node.path} ${node.op} ${node.span?.source.name} ${node.span?.start} ${node.span?.end}`;
 }

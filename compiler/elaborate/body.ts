@@ -1,12 +1,12 @@
 import type { Block, Let, Output, Penalty, Require, Type } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
-import { type Context, report } from "./context.ts";
+import { builderOf, type Context, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { DimBinding, matchType } from "./match-type.ts";
 import { declareParam } from "./params.ts";
 import { LocalScope } from "./scope.ts";
 import { dtypeOf, shapeOf } from "./tensors.ts";
-import { describe, itemsOf, poison, type StaticValue } from "./value.ts";
+import { describe, itemsOf, poison, type StaticValue, textField } from "./value.ts";
 
 export interface BodyResult {
   readonly result: StaticValue;
@@ -37,7 +37,7 @@ export function evaluateBody(block: Block, name: string, scope: LocalScope, cont
         break;
       }
       case "Penalty":
-        declarePenalty(statement, context);
+        declarePenalty(statement, { ...context, place: context.place.child(statement.name.text) });
         break;
       case "Require":
         // What follows was written for arguments that meet the requirement.
@@ -95,10 +95,9 @@ function evaluateOutput(statement: Output, scope: LocalScope, context: Context):
   return claim(statement.type, evaluate(statement.value, inner), name, statement.value.span, scope, inner);
 }
 
-/** Adds a term to the training loss. */
+/** Adds a term to the training loss, named by the place of the context. */
 export function declarePenalty(statement: Penalty, context: Context): void {
-  const inner = { ...context, place: context.place.child(statement.name.text) };
-  const value = evaluate(statement.value, inner);
+  const value = evaluate(statement.value, context);
   // `none` is how a penalty leaves out a task.
   if (value.kind === "poison" || value.kind === "none") return;
   if (value.kind !== "tensor" || shapeOf(value).length !== 0 || dtypeOf(value) !== "f32") {
@@ -109,7 +108,12 @@ export function declarePenalty(statement: Penalty, context: Context): void {
     });
     return;
   }
-  context.session.penalties.push({ name: context.place.node(statement.name.text), value: value.value });
+  if (builderOf(context).isInLoop(value.value)) {
+    report(context, "penalty/in-loop", statement.span, { name: statement.name.text });
+    return;
+  }
+  const task = context.task === null ? null : textField(context.task, "name");
+  context.session.penalties.push({ path: context.place.path, value: value.value, task, span: statement.name.span });
 }
 
 function meetsRequirement(statement: Require, name: string, context: Context): boolean {

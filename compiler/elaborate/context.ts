@@ -1,9 +1,9 @@
-import type { Call } from "../../dsl/ast.ts";
+import type { Call, Definition } from "../../dsl/ast.ts";
 import type { Details, Diagnostic, Note, Placeholders } from "../../dsl/diagnostic.ts";
 import type { Span } from "../../dsl/source.ts";
 import { type Code, type catalogue, finding } from "../check/catalogue.ts";
 import { GraphBuilder } from "../ir/builder.ts";
-import type { GraphParam, Value } from "../ir/graph.ts";
+import type { Graph, GraphParam, Value } from "../ir/graph.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
 import { isShapeError, type ShapeError } from "../ops/op.ts";
 import type { Place } from "./place.ts";
@@ -27,8 +27,12 @@ export interface DeclaredParam extends GraphParam {
 }
 
 export interface DeclaredPenalty {
-  readonly name: string;
+  /** The path of its place: tasks that share an instance share it too. */
+  readonly path: string;
   readonly value: Value;
+  /** The task that it was evaluated for, if any. */
+  readonly task: string | null;
+  readonly span: Span;
 }
 
 /** Findings that symbols alone cannot decide. */
@@ -64,6 +68,8 @@ export class Session {
   readonly builder = new GraphBuilder();
   readonly params = new Map<string, DeclaredParam>();
   readonly penalties: DeclaredPenalty[] = [];
+  /** What initialisers made, by definition and shape. */
+  readonly initialisers = new Map<Definition, Map<string, Graph>>();
   readonly diagnostics: Diagnostic[];
   /** A definition checked on its own, with symbols for its dims. */
   readonly generic: boolean;
@@ -180,15 +186,11 @@ export function report<C extends Code>(
 export function faultOf(span: Span, frame: Frame | null): { readonly span: Span; readonly frame: Frame | null } {
   let at = span;
   let outer = frame;
-  while (isLibrary(at) && outer !== null) {
+  while (at.source.library && outer !== null) {
     at = outer.span;
     outer = outer.parent;
   }
-  return isLibrary(at) ? { span, frame } : { span: at, frame: at === span ? frame : outer };
-}
-
-function isLibrary({ source }: Span): boolean {
-  return source.name.startsWith("std/");
+  return at.source.library ? { span, frame } : { span: at, frame: at === span ? frame : outer };
 }
 
 /** Notes that say something new: not the finding's own place again, nor the same thing twice. */

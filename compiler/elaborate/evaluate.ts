@@ -218,8 +218,10 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
   const label = context.labels.get(call) ?? "";
   let place = label === "" || callee.form === "builtin" ? context.place : context.place.child(label);
   if (call.per !== null) {
-    if (!place.hasUnit && context.session.generic) return applyFunction(callee, all, { ...context, place }, call.span, call.callee.span);
-    if (!place.hasUnit) return report(context, "per/nothing-to-share", call.per.span, { unit: call.per.unit });
+    const { sharing } = place;
+    if (sharing === null && context.session.generic) return applyFunction(callee, all, { ...context, place }, call.span, call.callee.span);
+    if (sharing === null) return report(context, "per/nothing-to-share", call.per.span, { unit: call.per.unit });
+    if (!place.canShare(call.per.unit)) return report(context, "per/narrower", call.per.span, { unit: call.per.unit, around: sharing });
     if (call.per.unit === "group" && context.group === null) {
       const name = context.task?.fields.get("name");
       return report(context, "per/no-group", call.per.span, { task: name?.kind === "string" ? name.value : "" });

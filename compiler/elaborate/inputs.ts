@@ -1,4 +1,4 @@
-import type { Input, Slice } from "../../dsl/ast.ts";
+import type { Input, Slice, TensorType } from "../../dsl/ast.ts";
 import type { Dim } from "../ir/dim.ts";
 import { dimsEqual, formatShape, symbolDim } from "../ir/dim.ts";
 import type { DType, Value } from "../ir/graph.ts";
@@ -20,6 +20,7 @@ export interface DeclaredInput {
 export function declareInput(input: Input, context: Context): DeclaredInput {
   const name = input.name.text;
   const { type } = input;
+  if (type === null) return nothing(poison); // The schema that gives it was reported.
   if (type.kind !== "TensorType") {
     return nothing(
       report(context, "type/mismatch", type.span, {
@@ -40,7 +41,7 @@ export function declareInput(input: Input, context: Context): DeclaredInput {
   if (dims.length === 0 || !dimsEqual(dims[0] as Dim, symbolDim("B"))) {
     return nothing(report(context, "dim/batch-lost", type.span, { what: `input \`${name}\``, shape: `${type.dtype}${formatShape(dims)}` }));
   }
-  const vocabulary = inputVocabulary(input, context);
+  const vocabulary = inputVocabulary(type, name, context);
   const fill =
     input.defaultValue === null
       ? 0
@@ -85,12 +86,10 @@ export function inputValue(declared: DeclaredInput): Value | null {
   return declared.tensor.kind === "tensor" ? declared.tensor.value : null;
 }
 
-function inputVocabulary(input: Input, context: Context): number | null | "wrong" {
-  const { type } = input;
-  if (type.kind !== "TensorType") return null;
+function inputVocabulary(type: TensorType, name: string, context: Context): number | null | "wrong" {
   if (type.dtype === "id" && type.of === null) {
     report(context, "type/mismatch", type.span, {
-      what: `the type of input \`${input.name.text}\``,
+      what: `the type of input \`${name}\``,
       expected: "ids with a vocabulary: `id[B] of 20`",
       found: formatType(type),
     });
@@ -149,7 +148,7 @@ function layOut(
     }
     const inner = slice.slices.length === 0 ? [] : layOut(slice.slices, at, own, `${owner}.${slice.name.text}`, slice.name.span, context);
     if (inner === null) fits = false;
-    else placed.push({ name: slice.name.text, start: at, width: own, slices: inner, doc: slice.doc });
+    else placed.push({ name: slice.name.text, start: at, width: own, slices: inner, column: slice.column, doc: slice.doc });
     at += own;
   }
   const sum = at - start;
@@ -164,5 +163,5 @@ function layOut(
 }
 
 function toSliceOf(slice: ModelSlice): SliceOf {
-  return { name: slice.name, start: slice.start, width: slice.width, slices: slice.slices.map(toSliceOf) };
+  return { name: slice.name, start: slice.start, width: slice.width, slices: slice.slices.map(toSliceOf), column: slice.column };
 }

@@ -23,6 +23,7 @@ import {
   type StaticValue,
   stringValue,
   type TensorValue,
+  textField,
 } from "./value.ts";
 
 /** An entry of a bank once evaluated, for summaries and for the check of unused experts. */
@@ -31,6 +32,8 @@ export interface EvaluatedEntry {
   readonly entry: Entry;
   readonly name: string;
   readonly unit: string | null;
+  /** What the names of its parameters begin with: `shared/perslay`. */
+  readonly path: string;
   readonly tensor: TensorValue;
 }
 
@@ -221,7 +224,7 @@ export class ModelScope implements Scope {
         expected: "an expert",
       });
     }
-    this.entries.push({ bank, entry, name, unit: unit?.unit ?? null, tensor: value });
+    this.entries.push({ bank, entry, name, unit: unit?.unit ?? null, path: context.place.path, tensor: value });
     return { ...value, span: entry.name.span };
   }
 }
@@ -259,11 +262,6 @@ export function placeOf(
 export function groupRecord(task: RecordValue): RecordValue | null {
   const group = task.fields.get("group");
   return group?.kind === "record" ? group : null;
-}
-
-export function textField(record: RecordValue, name: string): string | null {
-  const value = record.fields.get(name);
-  return value?.kind === "string" ? value.value : null;
 }
 
 /** The routes that a task names, its own before its group's. */

@@ -8,13 +8,14 @@ import type { DType, Graph, GraphInput, GraphOutput, GraphParam } from "../ir/gr
 import type { CheckedModel, ModelBank, ModelGroup, ModelLoss, ModelTask, ModelTransfer } from "../model.ts";
 import { prune } from "../passes/prune.ts";
 import { claim, declarePenalty } from "./body.ts";
-import { type Budget, type Context, report, Session } from "./context.ts";
+import { type Budget, type Context, type DeclaredParam, report, Session } from "./context.ts";
 import { toNumber } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import type { FileScope } from "./file-scope.ts";
 import { inputValue } from "./inputs.ts";
 import { labelCalls } from "./labels.ts";
-import { groupRecord, ModelScope, placeOf, routesOf, textField } from "./model-scope.ts";
+import { type EvaluatedEntry, groupRecord, ModelScope, placeOf, routesOf } from "./model-scope.ts";
+import { namePenalties } from "./name-penalties.ts";
 import { Place } from "./place.ts";
 import { LocalScope, type Scope } from "./scope.ts";
 import { evaluateTask, Flows, squeezeWidth, type TaskResult, type TaskSettings } from "./tasks.ts";
@@ -29,7 +30,20 @@ import {
   type StaticValue,
   stringValue,
   type TensorValue,
+  textField,
 } from "./value.ts";
+
+/** A checked model with what it was made of, for lints. */
+export interface ElaboratedModel {
+  readonly checked: CheckedModel;
+  readonly declarations: Declarations;
+  /** Every entry of every bank, for each task or group where the bank is per task or group. */
+  readonly entries: readonly EvaluatedEntry[];
+  /** What predictions, outputs, penalties and losses depend on. */
+  readonly whole: Graph;
+  /** Where the parameters of the whole graph are declared. */
+  readonly params: readonly DeclaredParam[];
+}
 
 /** Checks a model and builds its graph; null when there are errors. */
 export function elaborateModel(
@@ -38,14 +52,14 @@ export function elaborateModel(
   hash: string,
   budget: Budget,
   diagnostics: Diagnostic[],
-): CheckedModel | null {
+): ElaboratedModel | null {
   const own: Diagnostic[] = [];
   const declarations = collectDeclarations(model, own);
   const session = new Session(own, budget);
   const elaboration = new Elaboration(declarations, scope, session);
-  const checked = elaboration.run(hash, diagnostics);
+  const elaborated = elaboration.run(hash, diagnostics);
   diagnostics.push(...own);
-  return own.some((diagnostic) => diagnostic.severity === "error") ? null : checked;
+  return own.some((diagnostic) => diagnostic.severity === "error") ? null : elaborated;
 }
 
 class Elaboration {
@@ -78,7 +92,7 @@ class Elaboration {
   }
 
   /** `outside` are findings about the file: with errors there, values may be missing that nothing here has reported. */
-  run(hash: string, outside: readonly Diagnostic[]): CheckedModel | null {
+  run(hash: string, outside: readonly Diagnostic[]): ElaboratedModel | null {
     const { model } = this.#declarations;
     this.#scope.evaluateAll();
     this.#checkRoutes();
@@ -91,11 +105,11 @@ class Elaboration {
     for (const output of this.#declarations.outputs) this.#evaluateOutput(output, results);
     for (const penalty of this.#declarations.penalties) this.#evaluatePenalty(penalty, results);
     const train = this.#train();
+    const penalties = namePenalties(this.#session.penalties, this.#session.diagnostics);
     // Last, so that the nodes of the model do not depend on its losses.
     const losses = this.#losses(results);
     if ([...outside, ...this.#session.diagnostics].some((diagnostic) => diagnostic.severity === "error")) return null;
     const full = this.#graph(model.name.text, predictions);
-    const penalties = this.#session.penalties;
     const trained = prune({
       ...full,
       outputs: [
@@ -105,7 +119,7 @@ class Elaboration {
       ],
     });
     checkUnused(this.#declarations, this.#scope, trained, this.#session);
-    return {
+    const checked: CheckedModel = {
       name: model.name.text,
       doc: model.doc,
       hash,
@@ -119,11 +133,14 @@ class Elaboration {
       banks: this.#modelBanks(),
       penalties,
       losses,
-      training: this.#trainingGraph(full, losses),
+      training: this.#trainingGraph(full, losses, penalties),
       trainingInputs: [...this.#trainingInputs].map(([name, { value }]) => ({ name, value })),
       outputs: this.#outputs.map(({ name, doc }) => ({ name, doc })),
       train,
     };
+    const kept = new Set(trained.params.map(({ name }) => name));
+    const params = [...this.#session.params.values()].filter(({ name }) => kept.has(name));
+    return { checked, declarations: this.#declarations, entries: this.#scope.entries, whole: trained, params };
   }
 
   // ── parts ─────────────────────────────────────────────────────────────────
@@ -252,7 +269,7 @@ class Elaboration {
     });
   }
 
-  #trainingGraph(full: Graph, losses: readonly ModelLoss[]): Graph {
+  #trainingGraph(full: Graph, losses: readonly ModelLoss[], penalties: CheckedModel["penalties"]): Graph {
     const fed = [...this.#trainingInputs].map(([name, { value }]) => ({
       name,
       value,
@@ -266,8 +283,7 @@ class Elaboration {
       inputs: [...full.inputs, ...fed],
       outputs: [
         ...losses.map(({ task, rows }) => ({ name: `loss/${task}`, value: rows, doc: null })),
-        // A shared instance brings its penalty once for each place that calls it, all under one name.
-        ...this.#session.penalties.map(({ name, value }, i) => ({ name: `penalty/${i}/${name}`, value, doc: null })),
+        ...penalties.map(({ name, value }) => ({ name: `penalty/${name}`, value, doc: null })),
       ],
     });
   }
@@ -343,7 +359,7 @@ class Elaboration {
       const enabled = this.#settings.get(name);
       const settings = enabled ?? evaluateTask(task, -1, this.#declarations, null, context);
       if (settings === null) return [];
-      const { kind, width, weight, prefer, route, loss, activation } = settings;
+      const { kind, width, weight, positives, prefer, route, loss, activation } = settings;
       const given = loss?.given.map((argument, i) => [argument.name ?? `#${i}`, plainValue(argument.value)] as const) ?? [];
       return [
         {
@@ -353,6 +369,7 @@ class Elaboration {
           group: task.group?.text ?? null,
           enabled: enabled !== undefined,
           weight,
+          positives,
           loss: loss === null ? null : { name: functionName(loss.fn), settings: Object.fromEntries(given) },
           activation: activation === null ? null : functionName(activation),
           prefer,

@@ -77,16 +77,27 @@ function paramShape(statement: Param, context: Context): readonly number[] | nul
 
 /** The initialiser as a graph of its own, evaluated when weights are made. */
 function initialGraph(statement: Param, shape: readonly number[], context: Context): Graph | null {
-  const builder = new GraphBuilder();
-  const inner: Context = { ...context, initial: { shape, builder, own: new Set() } };
+  const inner: Context = { ...context, initial: { shape, builder: new GraphBuilder(), own: new Set() } };
   const given = evaluate(statement.initial, inner);
+  if (given.kind !== "function") return graphOfInitial(statement, given, shape, inner);
   // `= xavier_uniform` names an initialiser, which is called for the value.
   const { span } = statement.initial;
-  const evaluated = given.kind === "function" ? applyFunction(given, [], inner, span, span) : given;
-  if (evaluated.kind === "number" && typeof evaluated.value === "number") return constantGraph(evaluated.value);
-  const value = toTensor(inner, evaluated, statement.initial.span, "an initial value");
+  const call = () => graphOfInitial(statement, applyFunction(given, [], inner, span, span), shape, inner);
+  if (given.form !== "definition") return call();
+  // All that a definition without arguments can know is the shape.
+  const ofDefinition = context.session.initialisers.get(given.definition) ?? new Map<string, Graph>();
+  context.session.initialisers.set(given.definition, ofDefinition);
+  const key = formatShape(shape);
+  const graph = ofDefinition.get(key) ?? call();
+  if (graph !== null) ofDefinition.set(key, graph);
+  return graph;
+}
+
+function graphOfInitial(statement: Param, given: StaticValue, shape: readonly number[], context: Context): Graph | null {
+  if (given.kind === "number" && typeof given.value === "number") return constantGraph(given.value);
+  const value = toTensor(context, given, statement.initial.span, "an initial value");
   if (value.kind === "poison") return null;
-  if (!inner.initial?.own.has(value.value)) {
+  if (!context.initial?.own.has(value.value)) {
     report(context, "param/depends-on-data", statement.initial.span, {});
     return null;
   }
@@ -94,10 +105,10 @@ function initialGraph(statement: Param, shape: readonly number[], context: Conte
   const offset = shape.length - from.length;
   const stretches = offset >= 0 && from.every((dim, i) => dim === 1 || dimsEqual(dim, shape[i + offset] as Dim));
   if (!stretches || value.value.type.dtype !== "f32") {
-    report(context, "param/bad-initial", statement.initial.span, { found: describe(evaluated), shape: formatShape(shape) });
+    report(context, "param/bad-initial", statement.initial.span, { found: describe(given), shape: formatShape(shape) });
     return null;
   }
-  return valueGraph(builderOf(inner), value.value);
+  return valueGraph(builderOf(context), value.value);
 }
 
 function valueGraph(builder: GraphBuilder, value: Value): Graph {

@@ -7,6 +7,10 @@ export interface Unit {
   readonly group: string | null;
 }
 
+/** Who has an instance in common, the fewest first. */
+const sharings = ["task", "group", "model"] as const;
+export type Sharing = (typeof sharings)[number];
+
 /**
  * Where in the source tree of instances something is made: the path that names parameters and nodes, such as `cgc/ctr/W`. Inside something that is
  * per task the path is kept as a template, so that a call `per group` can share its instance among the group's tasks.
@@ -15,42 +19,45 @@ export class Place {
   readonly #template: string;
   readonly #unit: Unit | null;
   #path: string | null = null;
-  /** True where several units share this instance. */
-  readonly shared: boolean;
+  /** Who has the instance here in common; null outside of anything that is per task or per group. */
+  readonly sharing: Sharing | null;
 
-  private constructor(template: string, unit: Unit | null, shared: boolean) {
+  private constructor(template: string, unit: Unit | null, sharing: Sharing | null) {
     this.#template = template;
     this.#unit = unit;
-    this.shared = shared;
+    this.sharing = sharing;
   }
 
-  static readonly root = new Place("", null, false);
+  static readonly root = new Place("", null, null);
 
   /** A place below this one. */
   child(segment: string): Place {
-    return new Place(this.#template === "" ? segment : `${this.#template}/${segment}`, this.#unit, this.shared);
+    return new Place(this.#template === "" ? segment : `${this.#template}/${segment}`, this.#unit, this.sharing);
   }
 
   /** The place of one unit below this one. */
   forUnit(unit: Unit): Place {
-    return new Place(this.#template === "" ? unitMark : `${this.#template}/${unitMark}`, unit, this.shared);
+    return new Place(this.#template === "" ? unitMark : `${this.#template}/${unitMark}`, unit, unit.task === null ? "group" : "task");
   }
 
-  /** True inside something that is per task and not yet shared. */
-  get hasUnit(): boolean {
-    return this.#template.includes(unitMark);
+  /** Whether what is here may be shared so: by as many as it is now, or by more. */
+  canShare(by: Sharing): boolean {
+    return this.sharing !== null && sharings.indexOf(by) >= sharings.indexOf(this.sharing);
   }
 
-  /** The place that all units with the same group, or all units, share. */
-  share(unit: "task" | "group" | "model"): Place {
-    if (unit === "task") return this;
-    if (unit === "group") return new Place(this.#template.replace(unitMark, this.#unit?.group ?? ""), this.#unit, true);
-    return new Place(this.#template.replace(`/${unitMark}`, "").replace(`${unitMark}/`, ""), this.#unit, true);
+  /** The place that all units with the same group, or all units, have in common. */
+  share(by: Sharing): Place {
+    return new Place(this.#template, this.#unit, by);
   }
 
   get path(): string {
-    this.#path ??= this.#template.replace(unitMark, this.#unit?.task ?? this.#unit?.group ?? "");
+    this.#path ??= this.#makePath();
     return this.#path;
+  }
+
+  #makePath(): string {
+    if (this.sharing === "model") return this.#template.replace(`/${unitMark}`, "").replace(`${unitMark}/`, "");
+    return this.#template.replace(unitMark, (this.sharing === "task" ? this.#unit?.task : this.#unit?.group) ?? "");
   }
 
   /** The path of a node or parameter here. */

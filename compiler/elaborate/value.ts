@@ -40,6 +40,8 @@ export interface SliceOf {
   readonly start: number;
   readonly width: number;
   readonly slices: readonly SliceOf[];
+  /** One column that a feature schema names. */
+  readonly column: boolean;
 }
 
 /** A dim or any other number. */
@@ -196,4 +198,9 @@ export function itemsOf(value: StaticValue): readonly StaticValue[] | null {
 export function lengthOf(value: StaticValue | undefined): number {
   if (value?.kind === "list") return value.items.length;
   return value?.kind === "record" ? value.fields.size : 0;
+}
+
+export function textField(record: RecordValue, name: string): string | null {
+  const value = record.fields.get(name);
+  return value?.kind === "string" ? value.value : null;
 }

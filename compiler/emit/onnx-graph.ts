@@ -7,6 +7,7 @@ import { opDefinition } from "../ops/table.ts";
 import type { Precision } from "../passes/choose-precision.ts";
 import type { WeightSource } from "../weights.ts";
 import type { OnnxAttributes, OnnxContext, OnnxDType, OnnxLowering, OnnxNode, OnnxOutput, OnnxSubgraph } from "./onnx-lowering.ts";
+import { UniqueNames } from "./unique-names.ts";
 
 /** Constants up to this many values are shared between nodes. */
 const largestShared = 64;
@@ -48,7 +49,7 @@ class GraphLowering implements OnnxContext {
   #nodes: OnnxNode[] = [];
   #path = "";
   readonly #initializers: OnnxInitializer[] = [];
-  readonly #usedNames = new Map<string, number>();
+  readonly #names = new UniqueNames();
   readonly #valueNames = new Map<Value, string>();
   /** Values in the float type that they are not made in, each cast once. */
   readonly #casts = new Map<Value, string>();
@@ -62,8 +63,8 @@ class GraphLowering implements OnnxContext {
     this.#weights = weights;
     this.#precision = precision;
     for (const { name } of [...graph.inputs, ...graph.outputs]) {
-      if (this.#usedNames.has(name)) throw new Error(`the name ${name} is used twice among inputs and outputs`);
-      this.#usedNames.set(name, 0);
+      if (this.#names.has(name)) throw new Error(`the name ${name} is used twice among inputs and outputs`);
+      this.#names.take(name);
     }
   }
 
@@ -98,7 +99,7 @@ class GraphLowering implements OnnxContext {
     for (const { name, value } of this.#graph.outputs) {
       const from = this.#nameAs(value, "f32");
       if (made.has(from) && !renamed.has(from)) renamed.set(from, name);
-      else this.#nodes.push({ type: "Identity", name: this.#unique(name), inputs: [from], outputs: [name], attributes: {} });
+      else this.#nodes.push({ type: "Identity", name: this.#names.take(name), inputs: [from], outputs: [name], attributes: {} });
     }
     return { nodes: [...this.#dimNodes, ...renameValues(this.#nodes, renamed)], initializers: this.#initializers };
   }
@@ -108,8 +109,8 @@ class GraphLowering implements OnnxContext {
   }
 
   ops(type: string, inputs: readonly string[], attributes: OnnxAttributes, outputs: number): readonly string[] {
-    const name = this.#unique(this.#path);
-    const names = outputs === 1 ? [name] : Array.from({ length: outputs }, (_, i) => this.#unique(`${name}.${i}`));
+    const name = this.#names.take(this.#path);
+    const names = outputs === 1 ? [name] : Array.from({ length: outputs }, (_, i) => this.#names.take(`${name}.${i}`));
     this.#nodes.push({ type, name, inputs, outputs: names, attributes });
     return names;
   }
@@ -164,7 +165,7 @@ class GraphLowering implements OnnxContext {
   subgraph(inputs: readonly DType[], build: (names: readonly string[]) => readonly OnnxOutput[]): OnnxSubgraph {
     const enclosing = this.#nodes;
     this.#nodes = [];
-    const taken = inputs.map((dtype, i) => ({ name: this.#unique(`${this.#path}/in${i}`), dtype }));
+    const taken = inputs.map((dtype, i) => ({ name: this.#names.take(`${this.#path}/in${i}`), dtype }));
     const outputs = build(taken.map((input) => input.name));
     const nodes = this.#nodes;
     this.#nodes = enclosing;
@@ -205,23 +206,8 @@ class GraphLowering implements OnnxContext {
     return name;
   }
 
-  /** `name`, or `name_1`, `name_2`, ... where it is taken. */
-  #unique(name: string): string {
-    let count = this.#usedNames.get(name);
-    if (count === undefined) {
-      this.#usedNames.set(name, 0);
-      return name;
-    }
-    let candidate: string;
-    do candidate = `${name}_${++count}`;
-    while (this.#usedNames.has(candidate));
-    this.#usedNames.set(name, count);
-    this.#usedNames.set(candidate, 0);
-    return candidate;
-  }
-
   #initializer(hint: string, dtype: OnnxDType, shape: readonly number[], read: () => ArrayLike<number>): string {
-    const name = this.#unique(hint);
+    const name = this.#names.take(hint);
     this.#initializers.push({ name, dtype, shape, read });
     return name;
   }

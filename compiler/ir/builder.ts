@@ -68,6 +68,11 @@ export class GraphBuilder {
     return node.outputs;
   }
 
+  /** Whether a value exists only inside the loop bodies that are being built, or were. */
+  isInLoop({ node }: Value): boolean {
+    return this.#depthOf.has(node);
+  }
+
   /** Builds a loop body: `build` gets the body's inputs and returns the next states, or null to give up. */
   body(inputTypes: readonly TensorType[], origin: Origin, build: (inputs: readonly Value[]) => readonly Value[] | null): Body | null {
     const scope: Scope = { nodes: [], depth: this.#scopes.length };

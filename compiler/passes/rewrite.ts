@@ -6,6 +6,8 @@ import { liveNodes, prune } from "./prune.ts";
 
 /** What a rule may do with the node that it sees. */
 export interface Rewriter {
+  /** For rules that make loops; what they add to it is not offered to the rules. */
+  readonly builder: GraphBuilder;
   /** Appends a node at the place of the one that is rewritten; throws if its operands do not fit. */
   add<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): Value;
 }
@@ -78,7 +80,10 @@ class Copy {
     const made = this.builder.add(op, inputs, attributes, origin);
     if (isShapeError(made)) throw new Error(`rewriting made a ${op} at ${origin.path} whose operands do not fit: ${made.message}`);
     const node = (made[0] as Value).node;
-    const rewriter: Rewriter = { add: (next, operands, settings) => this.#make(next, operands, settings, origin)[0] as Value };
+    const rewriter: Rewriter = {
+      builder: this.builder,
+      add: (next, operands, settings) => this.#make(next, operands, settings, origin)[0] as Value,
+    };
     for (const rule of this.#rules) {
       const replacement = rule(node, inputs, rewriter);
       if (replacement !== null) return replacement;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { checkFile } from "../../compiler/driver.ts";
+import { checkFile, checkSource, libraryFolder } from "../../compiler/driver.ts";
 
 let root = "";
 
@@ -160,4 +160,33 @@ test("the only import that is unused goes with its line", () => {
   expect(finding?.fixes[0]?.safe).toBe(true);
   if (edit !== undefined)
     expect(text.slice(0, edit.span.start) + edit.text + text.slice(edit.span.end)).toBe(text.slice(text.indexOf("\n") + 1));
+});
+
+test("a file of the user's that is called like one of the library is not of the library", () => {
+  const faulty = `import { WeightedSum } from "std/gates"
+module Faulty(x: f32[B, 4], y: f32[B, 4]) -> f32[B, 4] { return WeightedSum([x, y], by: x) + sum(x, axis: 1) }
+${modelOf("", "Faulty(x[:, 0:4], x[:, 4:8])")}`;
+  const plain = checkSource("gates.ple", faulty).diagnostics;
+  const alike = checkSource("std/gates.ple", faulty).diagnostics;
+  const placeOf = ({ code, span }: (typeof plain)[number]) => [code, span?.source.library, span?.start, span?.end];
+  expect(plain.map(placeOf)).toEqual([["dim/mismatch", false, expect.any(Number), expect.any(Number)]]);
+  expect(alike.map(placeOf)).toEqual(plain.map(placeOf));
+});
+
+test("a result depends on what was read and on what was looked for", () => {
+  write("project/package.json", "{}");
+  write("project/parts/head.ple", head);
+  const imports = 'import { Head } from "./parts/head"\nimport { Other } from "./missing"';
+  const text = modelOf(imports, "Head(x)").replace("input x", 'input y from "schema.yaml"\n  input x');
+  const { dependencies } = checkFile(write("project/m.ple", text));
+  const own = dependencies.filter((path) => path.startsWith(root)).map((path) => path.slice(root.length + 1));
+  expect(own.sort()).toEqual([
+    "project/m.ple",
+    "project/missing",
+    "project/missing.ple",
+    "project/parts/head",
+    "project/parts/head.ple",
+    "project/schema.yaml",
+  ]);
+  expect(dependencies).toContain(join(libraryFolder(), "prelude.ple"));
 });

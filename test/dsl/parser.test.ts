@@ -321,6 +321,14 @@ model M {
     ["behind something else it is plain", 'import { a } from "b" /// no\nconst k = 1', null],
     ["CRLF", "/// a\r\n/// b\r\nconst k = 1", "a\nb"],
   ])("%s", (_, text, doc) => expect(docs(text).k).toBe(doc));
+
+  it.each([
+    ["is the model's", '/// head\n\nimport { a } from "b"\nimport { c } from "d"\nconst k = 1\nmodel M {}', { M: "head", k: null }],
+    ["yields to the model's own", '/// head\nimport { a } from "b"\n/// own\nmodel M {}', { M: "own" }],
+    ["is of neither of two models", '/// head\nimport { a } from "b"\nmodel M {}\nmodel N {}', { M: null, N: null }],
+    ["before a later import is nobody's", 'import { a } from "b"\n/// no\nimport { c } from "d"\nmodel M {}', { M: null }],
+    ["without a model is nobody's", '/// head\nimport { a } from "b"\nconst k = 1', { k: null }],
+  ])("before the imports: %s", (_, text, found) => expect(docs(text)).toEqual(found));
 });
 
 it("has a grammar that Chevrotain finds sound", () => {

@@ -4,7 +4,7 @@ import { children } from "../../dsl/visit.ts";
 
 /** Keys that hold no nodes. */
 const plainKeys = new Set([
-  ...["kind", "span", "text", "doc", "role", "dtype", "optional", "unit", "value", "op", "parenthesised"],
+  ...["kind", "span", "text", "doc", "role", "dtype", "optional", "unit", "value", "op", "parenthesised", "column"],
   // the name of a Reference; other nodes have a node there, and `childKeys` lists it
   "name",
 ]);

@@ -9,12 +9,13 @@ import type { Graph, Value } from "../../compiler/ir/graph.ts";
 import { choosePrecision } from "../../compiler/passes/choose-precision.ts";
 import { prune } from "../../compiler/passes/prune.ts";
 import { simplify } from "../../compiler/passes/simplify.ts";
-import { initialWeights, randomStream, type Weights } from "../../compiler/weights.ts";
+import { randomStream, type Weights } from "../../compiler/weights.ts";
 import { describeModel } from "../../runtime/description.ts";
 import { onnxRuntimeEngine } from "../../runtime/engines/onnxruntime.ts";
 import { generateBatch } from "../../runtime/generate.ts";
 import { f32, Sketch } from "../ops/build-graph.ts";
 import { specFiles } from "../specs/checked-specs.ts";
+import { stirredWeights } from "../specs/stirred-weights.ts";
 
 const B = symbolDim("B");
 const half = onnxProto.onnx.TensorProto.DataType.FLOAT16;
@@ -161,12 +162,6 @@ describe("what float16 computes", () => {
   });
 });
 
-/** Weights as after some training: gates that start at zero would hide what they multiply. */
-function stirred(graph: Graph): Weights {
-  const random = randomStream(5, "stir");
-  return new Map([...initialWeights(graph, 1)].map(([name, values]) => [name, values.map((value) => value + 0.1 * (random() - 0.5))]));
-}
-
 /** Of predictions and outputs: measured at most 4e-3 of a spec's own scale. */
 const tolerance = 1e-2;
 const rows: string[] = [];
@@ -178,7 +173,7 @@ describe.each(specFiles)("%s in float16", (spec) => {
         logit === null ? [] : [{ name: `logit of ${name}`, value: logit, doc: null }],
       );
       const graph = simplify(prune({ ...model.graph, outputs: [...logits, ...model.graph.outputs] }));
-      const weights = stirred(graph);
+      const weights = stirredWeights(graph, 1);
       const files = (["fp32", "fp16"] as const).map((precision) =>
         emitOnnx(graph, { weights, metadata: {}, producerVersion: "0", precision }),
       );

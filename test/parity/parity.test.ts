@@ -11,13 +11,14 @@ import { makeArray, type NdArray } from "../../compiler/ir/ndarray.ts";
 import type { CheckedModel } from "../../compiler/model.ts";
 import { prune } from "../../compiler/passes/prune.ts";
 import { simplify } from "../../compiler/passes/simplify.ts";
-import { initialWeights, randomStream, type Weights } from "../../compiler/weights.ts";
+import type { Weights } from "../../compiler/weights.ts";
 import { describeModel } from "../../runtime/description.ts";
 import type { Batch, Engine } from "../../runtime/engine.ts";
 import { makeTensor } from "../../runtime/engine.ts";
 import { onnxRuntimeEngine } from "../../runtime/engines/onnxruntime.ts";
 import { tfjsEngine } from "../../runtime/engines/tfjs.ts";
 import { generateBatch } from "../../runtime/generate.ts";
+import { stirredWeights } from "../specs/stirred-weights.ts";
 
 const tolerance = 1e-4;
 const batches = [1, 7];
@@ -40,19 +41,6 @@ function relativeDifference(found: ArrayLike<number>, { data }: NdArray, rms: nu
     worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(worst, difference);
   }
   return worst;
-}
-
-/** Weights as after some training: gates and biases that start at zero would hide what they multiply. */
-function stirredWeights(graph: Graph, seed: number): Weights {
-  const stirred = new Map<string, Float32Array>();
-  for (const [name, values] of initialWeights(graph, seed)) {
-    const random = randomStream(seed, `stir ${name}`);
-    stirred.set(
-      name,
-      values.map((value) => value + 0.1 * (random() - 0.5)),
-    );
-  }
-  return stirred;
 }
 
 /** The model's graph with its logits beside the predictions. */

@@ -91,7 +91,7 @@ describe("what each architecture shares", () => {
     expect(model.order).toEqual(["click", "cart", "buy"]);
     expect(countWeights(model, /^flow\/click\/hidden/)).toBe(0);
     expect(countWeights(model, /^flow\/buy\/hidden/)).toBe(dense(32, 32) + 3 * 32 * 32);
-    expect(model.penalties.map(({ name }) => name)).toEqual(["calibrator/calibrator"]);
+    expect(model.penalties.map(({ name }) => name)).toEqual(["calibrator"]);
   });
 
   const [ids, fields] = [10_000 + 5_000 + 200 + 5, 4];

@@ -11,6 +11,8 @@ export interface Library<Output extends string> {
   /** Trainable numbers. */
   readonly count: number;
   readonly penalties: readonly string[];
+  /** Outputs and penalties; reads the inputs that were asked for, and `anchor: f32[B, 1]`. */
+  readonly graph: Graph;
   initial(): Weights;
   /** Outputs and penalties in float64. */
   run(inputs: Readonly<Record<string, NdArray>>, weights?: Weights): Readonly<Record<Output, NdArray>> & Readonly<Record<string, NdArray>>;
@@ -61,7 +63,7 @@ model Wrapped {
 }
 `;
   const { models, diagnostics } = checkSource("test/std/wrapped.ple", text);
-  const faults = diagnostics.filter(({ severity, span }) => severity === "error" || span?.source.name.startsWith("std/"));
+  const faults = diagnostics.filter(({ severity, span }) => severity === "error" || span?.source.library);
   const model = models[0];
   if (model === undefined || faults.length > 0) throw new Error(faults.map(showDiagnostic).join("\n"));
   const graph = withOutputs(model.graph, model.parameters, new Map(model.penalties.map(({ name, value }) => [name, value])));
@@ -74,6 +76,7 @@ model Wrapped {
     params,
     count: params.reduce((total, { shape }) => total + sizeOf(shape), 0),
     penalties: model.penalties.map(({ name }) => name),
+    graph,
     initial,
     run: (inputs, weights = initial()) => {
       const batch = Object.values(inputs)[0]?.shape[0] ?? 1;

@@ -223,7 +223,7 @@ model M {
     expect(model.outputs.map(({ name }) => name)).toEqual(
       ["a", "b", "c", "d"].flatMap((task) => [`unsure/${task}`]).concat(["expected/a", "expected/b", "expected/c", "expected/d"]),
     );
-    expect(model.penalties.map(({ name }) => name)).toEqual(["a", "b", "c", "d"].map((task) => `evidence/${task}/evidence`));
+    expect(model.penalties.map(({ name }) => name)).toEqual(["a", "b", "c", "d"].map((task) => `evidence/${task}`));
   });
 
   test("expects what is as wide as the classes, or the values", () => {

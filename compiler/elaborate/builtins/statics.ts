@@ -15,10 +15,10 @@ import {
 } from "../value.ts";
 import { define, listAt, spanOf, tensorAt } from "./define.ts";
 
-/** The innermost slices of a tensor's last axis with their paths, in order. */
+/** The innermost slices of a tensor's last axis with their paths, in order. That a schema names single columns changes no network. */
 function leavesOf(slices: readonly SliceOf[], prefix = ""): readonly { readonly path: string; readonly slice: SliceOf }[] {
   return slices.flatMap((slice) =>
-    slice.slices.length === 0 ? [{ path: prefix + slice.name, slice }] : leavesOf(slice.slices, `${prefix}${slice.name}.`),
+    slice.slices.every(({ column }) => column) ? [{ path: prefix + slice.name, slice }] : leavesOf(slice.slices, `${prefix}${slice.name}.`),
   );
 }
 
@@ -80,7 +80,8 @@ export const statics: readonly Builtin[] = [
   define("leaves", "x", "All innermost named slices of a tensor, as a record by path.", (call) => {
     const x = tensorAt(call, 0, "x");
     if (x.kind === "poison") return poison;
-    if (x.slices === null) return reportKind(call.context, x, spanOf(call, 0), "`x`", "a tensor with named slices");
+    if (x.slices === null || x.slices.every(({ column }) => column))
+      return reportKind(call.context, x, spanOf(call, 0), "`x`", "a tensor with named slices");
     const fields = new Map<string, StaticValue>();
     for (const { path, slice } of leavesOf(x.slices)) fields.set(path, takeSlice(x, slice, call.span, call.context));
     return [...fields.values()].some((value) => value.kind === "poison") ? poison : recordValue("the slices", fields);

@@ -1,4 +1,4 @@
-import { type Case, model, tasks } from "../expect.ts";
+import { type Case, model, output, tasks } from "../expect.ts";
 
 export const modelCases: readonly Case[] = [
   ["the sound model of these tests", model("")],
@@ -121,6 +121,36 @@ export const modelCases: readonly Case[] = [
   ["a penalty", model("penalty p = mean(x * x, axis: [0, 1])")],
   ["a penalty that is no scalar", model("penalty p = x"), "type/mismatch 6:15 the penalty `p` must be a scalar f32[], not f32[B, 8]"],
   ["a penalty that is a number", model("penalty p = 3"), "type/mismatch 6:15"],
+  [
+    "a penalty twice",
+    model("penalty p = mean(x, axis: [0, 1])\n  penalty p = mean(x * x, axis: [0, 1])"),
+    "name/duplicate 7:11 `p` is declared twice",
+  ],
+  [
+    "a penalty twice in a module",
+    model(
+      "output o = F(x)",
+      "module F(x: f32[B, n]) {\n  let s = mean(x, axis: [0, 1])\n  penalty p = s\n  penalty p = s * s\n  return x\n}",
+    ),
+    "name/duplicate 11:11 `p` is declared twice",
+  ],
+  [
+    "penalties of a module and of the model at one place",
+    model(
+      "let s = F(x)\n  output o = s\n  penalty s per task = mean(prediction, axis: [0, 1])",
+      "module F(x: f32[B, n]) {\n  penalty t = mean(x, axis: [0, 1])\n  return x\n}",
+    ),
+    "name/duplicate 8:11 `s/t` is declared twice",
+  ],
+  [
+    "a penalty inside a loop",
+    output("scan((h, v) => {\n    let s = h + v\n    penalty p = mean(s, axis: [0])\n    return s\n  }, init: x[:, 0], over: x)"),
+    "penalty/in-loop 8:5 the penalty `p` is computed inside a loop, anew at each step",
+  ],
+  [
+    "a penalty inside a loop that does not depend on it",
+    output("scan((h, v) => {\n    penalty p = mean(x, axis: [0, 1])\n    return h + v\n  }, init: x[:, 0], over: x)"),
+  ],
   ["a penalty of a module", model("output o = F(x)", "module F(x: f32[B, n]) {\n  penalty p = x\n  return x\n}"), "type/mismatch 9:15"],
   ["an output per task", model("output o per task = logit + prediction")],
   [

@@ -65,6 +65,22 @@ export const perCases: readonly Case[] = [
     "per/no-group 6:33 `per group`, and the task `t` is in no group",
   ],
   [
+    "shared by more inside of what is shared",
+    grouped("let h per task = F(x) per group\n  output o per task = h", "return linear(x, task.width)").concat(`
+module F(x: f32[B, n]) { return linear(x, 4) per model |> layer_norm per group }`),
+  ],
+  ["per model inside of per group", grouped("let h per group = linear(x, 4) per model\n  output o per group = h")],
+  [
+    "per task inside of per group",
+    grouped("let h per group = linear(x, 4) per task\n  output o per group = h"),
+    "per/narrower 8:34 `per task` inside something that is per group",
+  ],
+  [
+    "per group inside of what all share",
+    grouped("let h per task = F(x) per model\n  output o per task = h").concat("module F(x: f32[B, n]) { return linear(x, 4) per group }"),
+    "per/narrower 11:46 `per group` inside something that is per model",
+  ],
+  [
     "shared with unequal widths",
     grouped("let w per task = linear(x, 4 + task.index)\n  let h per task = linear(w, 4) per model\n  output o per task = h"),
     "per/shared-shapes-differ",

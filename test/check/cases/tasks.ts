@@ -46,6 +46,11 @@ export const taskCases: readonly Case[] = [
   ["a loss of regression for a binary task", task("binary { loss: mse }"), "task/loss-kind 4:26"],
   ["a binary loss for regression", task("regression { loss: focal(gamma: 1) }"), "task/loss-kind 4:30"],
   ["a loss of regression for an embedding", task("embedding(4) { loss: huber }"), "task/loss-kind 4:32"],
+  [
+    "a kind of tasks for what is no loss",
+    task("binary { loss: bce }", "module F(x: f32[B, n]) for binary { return x }"),
+    "role/for 8:28 `for` on the module `F`",
+  ],
   ["a module for a loss", task("binary { loss: silu }"), "role/mismatch 4:26 `silu` is a module, and `loss` takes a loss"],
   ["a built-in function for a loss", task("binary { loss: exp }"), "role/mismatch 4:26"],
   ["a number for a loss", task("binary { loss: 3 }"), "call/not-callable 4:26"],
@@ -265,6 +270,22 @@ export const taskCases: readonly Case[] = [
     "preferred experts by name alone",
     tasks("experts e { one = linear(x, 4) }\n  task a: binary { loss: none, prefer: one }\n  flow per task { return linear(e.one, 1) }"),
     "type/mismatch 4:40",
+  ],
+  ["a share of positives", tasks("task a: binary { loss: none, positives: 1 / 50 }\n  flow per task { return linear(x, 1) }")],
+  [
+    "a share of positives above 1",
+    tasks("task a: binary { loss: none, positives: 2 }\n  flow per task { return linear(x, 1) }"),
+    "type/range 3:43 `positives` is a share between 0 and 1, not 2",
+  ],
+  [
+    "no positives",
+    tasks("task a: binary { loss: none, positives: 0 }\n  flow per task { return linear(x, 1) }"),
+    "type/range 3:43 `positives` is a share between 0 and 1, not 0",
+  ],
+  [
+    "positives of a regression",
+    tasks("task a: regression { loss: none, positives: 0.5 }\n  flow per task { return linear(x, 1) }"),
+    "type/range 3:47 `positives` is the share of rows with label 1, and `a` is no binary task",
   ],
   [
     "preferred experts of a disabled task",

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { buildLibrary, noise, randomWeights, tensor } from "../std/build-library.ts";
-import { add, at, distance, linear, rows, scale, softmax, sum } from "../std/reference.ts";
+import { buildLibrary, noise, randomWeights, tensor } from "./build-library.ts";
+import { add, at, distance, linear, rows, scale, softmax, sum } from "./reference.ts";
 
 const widths = [128, 64, 64, 64, 64, 64, 64, 64];
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { buildLibrary, noise, randomWeights, tensor, withRow } from "../std/build-library.ts";
-import { add, at, distance, layerNorm, linear, rows, scale, sigmoid, silu } from "../std/reference.ts";
+import { buildLibrary, noise, randomWeights, tensor, withRow } from "./build-library.ts";
+import { add, at, distance, layerNorm, linear, rows, scale, sigmoid, silu } from "./reference.ts";
 
 describe("HmmProjector", () => {
   const projector = buildLibrary({

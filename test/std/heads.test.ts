@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { buildLibrary, noise, randomWeights } from "../std/build-library.ts";
-import { at, distance, linear, rows, sum } from "../std/reference.ts";
+import { buildLibrary, noise, randomWeights } from "./build-library.ts";
+import { at, distance, linear, rows, sum } from "./reference.ts";
 
 describe("SparseAutoencoder", () => {
   const library = (decoder: string) =>

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { buildLibrary, noise, tensor } from "../std/build-library.ts";
-import { at, distance, dot, rows, scale, sigmoid, sum } from "../std/reference.ts";
+import { interpret } from "../../compiler/ir/interpreter.ts";
+import { gradientGraph, seedName } from "../autodiff/gradient-graph.ts";
+import { buildLibrary, noise, rowOf, tensor } from "./build-library.ts";
+import { at, distance, dot, rows, scale, sigmoid, sum } from "./reference.ts";
 
 const losses = buildLibrary({
   imports: `import { bce, focal, huber, info_nce, mse, nll } from "std/losses"`,
@@ -13,6 +15,7 @@ const losses = buildLibrary({
     mse: "mse(z, y)",
     mse_wide: "mse(zs, ys)",
     huber: "huber(z, y, delta: 1.5)",
+    huber_wide: "huber(zs, ys, delta: 0.5)",
     nce: "info_nce(zs, ys, tau: 0.5)",
   },
 });
@@ -27,11 +30,15 @@ interface Rows {
 
 /** Losses of a few rows; what a test does not give is 0. */
 function run(given: Rows): ReturnType<typeof losses.run> {
+  return losses.run(inputsOf(given));
+}
+
+function inputsOf(given: Rows) {
   const batch = Math.max(...Object.values(given).map((list) => list.length));
   const vector = (values: readonly number[] | undefined) => tensor([batch], (i) => values?.[i] ?? 0);
   const matrix = (values: readonly (readonly number[])[] | undefined) =>
     tensor([batch, 5], (i) => values?.[Math.floor(i / 5)]?.[i % 5] ?? 0);
-  return losses.run({ z: vector(given.z), y: vector(given.y), zs: matrix(given.zs), ys: matrix(given.ys), class: vector(given.class) });
+  return { z: vector(given.z), y: vector(given.y), zs: matrix(given.zs), ys: matrix(given.ys), class: vector(given.class) };
 }
 
 const logits = [-12, -3.5, -1, -0.01, 0, 0.3, 2, 12];
@@ -115,6 +122,11 @@ describe("regression losses", () => {
     const [zs, ys] = [rows(noise([3, 5], 1)), rows(noise([3, 5], 2))];
     const expected = zs.map((row, i) => sum(row.map((v, j) => (v - at(ys[i] ?? [], j)) ** 2)) / 5);
     expect(distance(run({ zs, ys }).mse_wide.data, expected)).toBeLessThan(1e-12);
+    const bounded = zs.map((row, i) => {
+      const errors = row.map((v, j) => Math.abs(v - at(ys[i] ?? [], j)));
+      return sum(errors.map((e) => (e <= 0.5 ? 0.5 * e * e : 0.5 * (e - 0.25)))) / 5;
+    });
+    expect(distance(run({ zs, ys }).huber_wide.data, bounded)).toBeLessThan(1e-12);
   });
 });
 
@@ -177,5 +189,45 @@ describe("a missing label costs nothing", () => {
   test("mse of several values takes the mean over those that are known", () => {
     const wide = run({ zs: [[1, 2, 3, 4, 5]], ys: [[Number.NaN, 0, Number.NaN, 0, Number.NaN]] }).mse_wide.data;
     expect(at(wide, 0)).toBeCloseTo((4 + 16) / 2, 12);
+  });
+});
+
+describe("gradients by the logits", () => {
+  const nothing = [Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN];
+  const row = [1, 2, 3, 4, 9];
+
+  /** Of the sum over rows. */
+  function gradient(name: keyof ReturnType<typeof run> & string, by: "z" | "zs", given: Rows): readonly (readonly number[])[] {
+    const inputs = inputsOf(given);
+    const batch = inputs.z.shape[0] ?? 0;
+    const seeds = { anchor: tensor([batch, 1], () => 1), [seedName(name)]: tensor([batch], () => 1) };
+    const graph = gradientGraph(losses.graph, [name], [by]);
+    const found = interpret(graph, { inputs: new Map(Object.entries({ ...inputs, ...seeds })), params: new Map() }).get(by);
+    return Array.from({ length: batch }, (_, i) => rowOf(found ?? tensor([batch], () => Number.NaN), i));
+  }
+
+  test.each([
+    ["bce", "z", { z: [3, -1000, 1000, 5], y: [-1, -1, Number.NaN, 1] }],
+    ["focal", "z", { z: [3, -1000, 1000, -2], y: [-1, -1, Number.NaN, 1] }],
+    ["mse", "z", { z: [3, 1e6, -4, 2], y: [Number.NaN, Number.NaN, Number.NaN, 1] }],
+    ["huber", "z", { z: [3, 1e6, -4, 2], y: [Number.NaN, Number.NaN, Number.NaN, 1] }],
+    ["nll", "zs", { zs: [row, row.map((v) => v * 1e3), row, row], class: [-1, -1, -1, 2] }],
+    ["mse_wide", "zs", { zs: [row, row, row, row], ys: [nothing, nothing, nothing, [0, 0, 0, 0, 0]] }],
+    ["huber_wide", "zs", { zs: [row, row, row, row], ys: [nothing, nothing, nothing, [0, 0, 0, 0, 0]] }],
+    ["nce", "zs", { zs: [row, row, [0, 0, 0, 0, 0], [1, 0, 2, 0, 0]], ys: [nothing, [0, 0, 0, 0, 0], nothing, row] }],
+  ] as const)("%s sends none where the label is missing, and some where it is not", (name, by, given) => {
+    const [known, ...missing] = gradient(name, by, given).toReversed();
+    expect(missing.flat().map(Math.abs)).toEqual(missing.flat().map(() => 0));
+    expect(known?.every(Number.isFinite)).toBe(true);
+    if (name !== "nce") expect(known?.some((v) => v !== 0)).toBe(true);
+  });
+
+  test("are those of the closed forms: p - y, and p - onehot", () => {
+    expect(
+      distance(gradient("bce", "z", { z: [0.3, -2, 800, -800], y: [1, 0, 0, 1] }).flat(), [sigmoid(0.3) - 1, sigmoid(-2), 1, -1]),
+    ).toBeLessThan(1e-12);
+    const total = sum(row.map((v) => Math.exp(v - 9)));
+    const expected = row.map((v, i) => Math.exp(v - 9) / total - (i === 2 ? 1 : 0));
+    expect(distance(gradient("nll", "zs", { zs: [row], class: [2] }).flat(), expected)).toBeLessThan(1e-12);
   });
 });

@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+/** The suite that needs PyTorch: `npm run test:torch`. */
+export default defineConfig({
+  test: {
+    include: ["test/torch/**/*.test.ts"],
+    testTimeout: 60_000,
+    hookTimeout: 300_000,
+  },
+});
