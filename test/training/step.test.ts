@@ -6,7 +6,7 @@ import type { Batch } from "../../runtime/engine.ts";
 import { type EngineName, f32, modelOf, numbers, plantedLabels, stepOf, train, uniform } from "./run-steps.ts";
 
 /** Gates, groups, transfers, every kind of task, evidence, an autoencoder, a causal expert: what the large spec has, small. */
-const spec = (settings: string) => `
+const spec = (settings: string, entropy = 0.05) => `
 import { Causal } from "std/experts"
 import { BlockScale } from "std/gates"
 import { Dense, Residual, Tower } from "std/layers"
@@ -27,7 +27,7 @@ model Small {
   task amount in second: regression { loss: huber }
   task brand in second: embedding(4) { loss: info_nce }
   transfer click -> buy = Residual()
-  let cgc per task = BlockScale(shared, by: concat(shared), prior: [if e in task.prefer then 1 else -1 for e in names(shared)], entropy: 0.05)
+  let cgc per task = BlockScale(shared, by: concat(shared), prior: [if e in task.prefer then 1 else -1 for e in names(shared)], entropy: ${entropy})
   let hidden per task = cgc |> linear(8) per group |> layer_norm |> silu
   flow per task { return hidden |> transfers |> Tower(task.width, [8], dropout: 0.1) }
   let evidence per task = EvidentialHead(hidden, task)
