@@ -32,7 +32,7 @@ export async function build() {
     target: "node20",
     // onnx-proto finds its `long` by a lookup that bundling would break; onnxruntime-node is native; TensorFlow.js keeps one registry of backends,
     // which optional ones such as tfjs-node-gpu join by importing the same package; ts-morph carries a compiler of 10 MB.
-    external: ["onnx-proto", "onnxruntime-node", "@tensorflow/*", "ts-morph"],
+    external: ["onnx-proto", "onnxruntime-node", "@duckdb/*", "@tensorflow/*", "ts-morph"],
     banner: { js: banner },
     legalComments: "none",
     minifySyntax: true,
