@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { newestIrVersion, opsets } from "../compiler/emit/onnx.ts";
+import { newestIrVersion, opsets, protobufLimit } from "../compiler/emit/onnx.ts";
 import type { Graph } from "../compiler/ir/graph.ts";
 import { sizeOf } from "../compiler/ir/ndarray.ts";
 import type { CheckedModel } from "../compiler/model.ts";
@@ -8,10 +8,12 @@ import { unboundSymbols } from "../compiler/passes/fold-absent.ts";
 import { closest } from "../dsl/suggest.ts";
 import { buildOnnxFiles, graphOfPart, type ModelPart } from "../runtime/build-onnx.ts";
 import type { TracedWeights } from "../runtime/description.ts";
+import { readDescription } from "../runtime/read-onnx.ts";
 import { replaceFolder, writeFilesAtomically } from "./atomic-write.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
 import { matchNames } from "./match-names.ts";
+import { reading } from "./spec-files.ts";
 import { formatCount, plural } from "./table.ts";
 import { plecVersion } from "./version.ts";
 import { resolveWeights } from "./weights.ts";
@@ -52,9 +54,18 @@ async function writeOnnx(model: CheckedModel, graph: Graph, weights: TracedWeigh
   const target = { ...checkVersions(options), precision: options.precision, external };
   const { model: bytes, data } = buildOnnxFiles(model, graph, weights, plecVersion(), target);
   const file = { path: options.output, chunks: [bytes] };
+  const stale = data === null && existsSync(dataPath) && readsItsWeightsFrom(options.output, basename(dataPath));
   await writeFilesAtomically(data === null ? [file] : [{ path: dataPath, chunks: data }, file]);
+  if (stale) rmSync(dataPath);
   const size = (path: string) => `${formatCount(statSync(path).size)} bytes`;
   return data === null ? size(options.output) : `${size(options.output)}, ${size(dataPath)} of weights in ${dataPath}`;
+}
+
+/** Whether a file is a model that plec wrote with its weights in the other file: what nobody reads once the model is replaced. */
+function readsItsWeightsFrom(model: string, data: string): boolean {
+  if (!existsSync(model) || statSync(model).size >= protobufLimit) return false;
+  const bytes = reading(model, () => readFileSync(model));
+  return bytes.includes(data) && readDescription(bytes) !== null;
 }
 
 /** Writes into a folder that is new, empty, or holds a GraphModel already. */

@@ -111,7 +111,10 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
         .argParser((name: string, before: readonly string[]) => [...before, name])
         .default([], "none"),
     )
-    .option("--outputs <names>", "what the file returns, separated by commas; * stands for anything (default: everything)")
+    .option(
+      "--outputs <names>",
+      "what the file returns, separated by commas; * stands for anything, !NAME is left out (default: everything)",
+    )
     .option("--external-data", "put the weights into FILE.data beside the file; always done above 2 GB")
     .addOption(new Option("--opset <n>", "the operator set, 17 to 21").argParser(whole).default(17))
     .addOption(new Option("--ir-version <n>", "the version of the file format, up to 10 (default: the one of the opset)").argParser(whole))
@@ -139,7 +142,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .addOption(seed())
     .addOption(weights())
     .addOption(model())
-    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything")
+    .option("--outputs <names>", "further outputs, separated by commas; * stands for anything, !NAME is left out")
     .option("--only-outputs", "leave the predictions out")
     .addOption(new Option("--engine <name>", "what executes the model").choices(["ort", "tfjs", "interpreter"]))
     .addOption(new Option("--backend <name>", "where TensorFlow.js runs: the fastest that is installed, or this one").choices(tfjsBackends))

@@ -16,10 +16,14 @@ export async function resolveWeights(
     import("../runtime/weights-of.ts"),
     import("../runtime/safetensors.ts"),
   ]);
-  try {
-    return reading(path ?? "", () => weightsOf(model, { path, seed }));
-  } catch (error) {
-    if (error instanceof SafetensorsError) throw new CommandError(`${path}: ${error.message}`, exitCodes.findings);
-    throw error;
-  }
+  const attempt = <T>(read: () => T): T => {
+    try {
+      return reading(path ?? "", read);
+    } catch (error) {
+      if (error instanceof SafetensorsError) throw new CommandError(`${path}: ${error.message}`, exitCodes.findings);
+      throw error;
+    }
+  };
+  const { weights, origin } = attempt(() => weightsOf(model, { path, seed }));
+  return { weights: { get: (name) => attempt(() => weights.get(name)) }, origin };
 }

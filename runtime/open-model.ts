@@ -56,7 +56,7 @@ export async function openCompiled(
 /**
  * Compiles a checked model in memory and opens it.
  *
- * @throws EngineMissing, NotLowerable
+ * @throws EngineMissing, NotLowerable, and ModelFileError for weights that are too large to run from memory
  */
 export async function openChecked(
   model: CheckedModel,
@@ -71,8 +71,17 @@ export async function openChecked(
   }
   const { buildOnnx, graphOfPart } = await import("./build-onnx.ts");
   if (engine === "ort") {
-    const { onnxRuntimeEngine } = await import("./engines/onnxruntime.ts");
-    return { description, engine: await onnxRuntimeEngine(await buildOnnx(model, weights, plecVersion())) };
+    const [{ onnxRuntimeEngine }, { TooLargeForOneFile }] = await Promise.all([
+      import("./engines/onnxruntime.ts"),
+      import("../compiler/emit/onnx.ts"),
+    ]);
+    try {
+      return { description, engine: await onnxRuntimeEngine(await buildOnnx(model, weights, plecVersion())) };
+    } catch (error) {
+      if (!(error instanceof TooLargeForOneFile)) throw error;
+      const size = `${(error.bytes / 2 ** 30).toFixed(1)} GiB of weights`;
+      throw new ModelFileError(`${model.name} has ${size}, more than ONNX Runtime takes from memory; \`plec compile\` it and run the file`);
+    }
   }
   const [{ buildGraphModel }, { tfjsEngine }] = await Promise.all([import("./build-graph-model.ts"), import("./engines/tfjs.ts")]);
   const artifacts = buildGraphModel(model, graphOfPart(model, {}, weights.weights), weights, plecVersion());

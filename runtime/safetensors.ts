@@ -1,6 +1,6 @@
 import type { Graph } from "../compiler/ir/graph.ts";
 import { sizeOf } from "../compiler/ir/ndarray.ts";
-import type { Weights } from "../compiler/weights.ts";
+import type { WeightSource, Weights } from "../compiler/weights.ts";
 
 /** Headers beyond this size are not those of weight files; the reference implementation refuses them too. */
 const largestHeader = 100_000_000;
@@ -15,7 +15,20 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-export type SafetensorsProblem = "truncated" | "header" | "dtype" | "shape" | "layout" | "names";
+export type SafetensorsProblem = "truncated" | "header" | "dtype" | "shape" | "layout" | "names" | "changed";
+
+/** Bytes that are read in parts, so that they need not all be in memory. */
+export interface ByteSource {
+  readonly size: number;
+  /** The bytes [start, stop) in a buffer of their own. */
+  read(start: number, stop: number): Uint8Array;
+}
+
+/** The tensors of a file by their place in it. */
+export interface PlacedTensors {
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly read: () => Float32Array }>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
 
 /** A weight file that cannot be read, or that is not of the model at hand. */
 export class SafetensorsError extends Error {
@@ -38,19 +51,31 @@ export class SafetensorsError extends Error {
 }
 
 /**
- * The tensors of a safetensors file; float32 alone.
+ * The tensors of a safetensors file, each to be read when it is needed; float32 alone.
  *
  * @throws SafetensorsError for bytes that are no such file
  * @see https://huggingface.co/docs/safetensors: u64 header length, JSON header, data without gaps
  */
-export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
-  const { header, dataStart } = readHeader(bytes);
+export function placeTensors(source: ByteSource): PlacedTensors {
+  const { header, dataStart } = readHeader(source);
   const { __metadata__: metadata = {}, ...entries } = header;
-  const data = bytes.subarray(dataStart);
   const placed = Object.entries(entries).map(([name, entry]) => ({ name, ...parseEntry(name, entry) }));
-  checkLayout(placed, data.byteLength);
-  const tensors = placed.map(({ name, shape, start, stop }) => [name, { shape, data: toFloats(data.subarray(start, stop)) }] as const);
+  checkLayout(placed, source.size - dataStart);
+  const tensors = placed.map(({ name, shape, start, stop }) => {
+    const read = () => new Float32Array(source.read(dataStart + start, dataStart + stop).buffer);
+    return [name, { shape, read }] as const;
+  });
   return { tensors: new Map(tensors), metadata: parseMetadata(metadata) };
+}
+
+/** All tensors of a safetensors file that is in memory; errors as those of `placeTensors`. */
+export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
+  const { tensors, metadata } = placeTensors(bytesInMemory(bytes));
+  return { tensors: new Map([...tensors].map(([name, { shape, read }]) => [name, { shape, data: read() }])), metadata };
+}
+
+function bytesInMemory(bytes: Uint8Array): ByteSource {
+  return { size: bytes.byteLength, read: (start, stop) => new Uint8Array(bytes.subarray(start, stop)) };
 }
 
 /** Tensors in the order given; the same tensors and metadata give the same bytes. */
@@ -75,9 +100,15 @@ export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8A
   return bytes;
 }
 
-/** The weights of a graph from a safetensors file: every param, of its shape, and nothing else. */
+/** The weights of a graph from a safetensors file in memory, as those of `placeWeights`. */
 export function readWeights(bytes: Uint8Array, graph: Pick<Graph, "params">): Weights {
-  const { tensors } = readSafetensors(bytes);
+  const weights = placeWeights(bytesInMemory(bytes), graph);
+  return new Map(graph.params.map(({ name }) => [name, weights.get(name) as Float32Array]));
+}
+
+/** The weights of a graph from a safetensors file, each read when it is asked for: every param, of its shape, and nothing else. */
+export function placeWeights(source: ByteSource, graph: Pick<Graph, "params">): WeightSource {
+  const { tensors } = placeTensors(source);
   const names = new Set(graph.params.map((param) => param.name));
   const missing = [...names].filter((name) => !tensors.has(name));
   const extra = [...tensors.keys()].filter((name) => !names.has(name));
@@ -88,18 +119,13 @@ export function readWeights(bytes: Uint8Array, graph: Pick<Graph, "params">): We
     ];
     throw new SafetensorsError("names", `the weight file ${parts.filter((part) => part !== "").join(" and ")}`, { missing, extra });
   }
-  return new Map(
-    graph.params.map(({ name, value }) => {
-      const { shape, data } = tensors.get(name) as NamedTensor;
-      const expected = value.type.shape.join(", ");
-      if (shape.join(", ") !== expected)
-        throw new SafetensorsError(
-          "shape",
-          `\`${name}\` has the shape [${shape.join(", ")}] in the weight file and [${expected}] in the model`,
-        );
-      return [name, data];
-    }),
-  );
+  for (const { name, value } of graph.params) {
+    const shape = tensors.get(name)?.shape.join(", ");
+    const expected = value.type.shape.join(", ");
+    if (shape !== expected)
+      throw new SafetensorsError("shape", `\`${name}\` has the shape [${shape}] in the weight file and [${expected}] in the model`);
+  }
+  return { get: (name) => tensors.get(name)?.read() };
 }
 
 export function writeWeights(weights: Weights, graph: Pick<Graph, "params">, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
@@ -111,18 +137,17 @@ export function writeWeights(weights: Weights, graph: Pick<Graph, "params">, met
   return writeSafetensors({ tensors: new Map(tensors), metadata });
 }
 
-function readHeader(bytes: Uint8Array): { readonly header: Record<string, unknown>; readonly dataStart: number } {
-  if (bytes.byteLength < 8)
-    throw new SafetensorsError("truncated", `the file has ${bytes.byteLength} bytes, too few for a safetensors file`);
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+function readHeader(source: ByteSource): { readonly header: Record<string, unknown>; readonly dataStart: number } {
+  if (source.size < 8) throw new SafetensorsError("truncated", `the file has ${source.size} bytes, too few for a safetensors file`);
+  const length = Number(new DataView(source.read(0, 8).buffer).getBigUint64(0, true));
   if (length > largestHeader) throw new SafetensorsError("header", `the header would be ${length} bytes long: this is no safetensors file`);
-  if (8 + length > bytes.byteLength) {
+  if (8 + length > source.size) {
     throw new SafetensorsError(
       "truncated",
-      `the header is ${length} bytes long and the file ends ${8 + length - bytes.byteLength} bytes before its end`,
+      `the header is ${length} bytes long and the file ends ${8 + length - source.size} bytes before its end`,
     );
   }
-  const header = parseJson(bytes.subarray(8, 8 + length));
+  const header = parseJson(source.read(8, 8 + length));
   if (!isRecord(header)) throw new SafetensorsError("header", "the header is no JSON object: this is no safetensors file");
   return { header, dataStart: 8 + length };
 }
@@ -180,11 +205,6 @@ function parseMetadata(metadata: unknown): Readonly<Record<string, string>> {
       return [key, value];
     }),
   );
-}
-
-/** A copy, since tensors of a file need not lie at multiples of four bytes in memory. */
-function toFloats(bytes: Uint8Array): Float32Array {
-  return new Float32Array(new Uint8Array(bytes).buffer);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -5,7 +5,7 @@ import type { Graph, TensorType } from "../ir/graph.ts";
 import { sizeOf } from "../ir/ndarray.ts";
 import { choosePrecision, singlePrecision } from "../passes/choose-precision.ts";
 import type { WeightSource } from "../weights.ts";
-import { lowerGraph, type OnnxInitializer } from "./onnx-graph.ts";
+import { lowerGraph, type OnnxGraph, type OnnxInitializer } from "./onnx-graph.ts";
 import type { OnnxAttribute, OnnxDType, OnnxNode, OnnxOutput, OnnxSubgraph } from "./onnx-lowering.ts";
 
 const { onnx } = onnxProto;
@@ -67,24 +67,40 @@ export interface OnnxFiles {
  * The graph as the bytes of an ONNX model: IR version 8, opset 17 unless others are asked for. Every input of the graph is required, optional ones too:
  * whoever runs the model fills them (ONNX Runtime ignores values fed to an input that has a default). The same graph and options give the same bytes.
  *
- * @throws Error when the model is too large for one file
+ * @throws TooLargeForOneFile
  * @see https://onnx.ai/onnx/repo-docs/IR.html
  */
 export function emitOnnx(graph: Graph, options: OnnxOptions): Uint8Array {
   const { lowered, encode } = lower(graph, options);
-  const bytes = lowered.initializers.reduce((total, initializer) => total + byteLength(initializer), 0);
-  if (bytes >= protobufLimit) throw new Error(`${bytes} bytes of weights do not fit into one ONNX file; they need a data file beside it`);
+  if (isTooLarge(lowered)) throw new TooLargeForOneFile(weightBytes(lowered));
   return encode(lowered.initializers.map(encodeInitializer));
+}
+
+/** More weights than an ONNX file holds without a data file beside it. */
+export class TooLargeForOneFile extends Error {
+  override readonly name = "TooLargeForOneFile";
+  readonly bytes: number;
+
+  constructor(bytes: number) {
+    super(`${bytes} bytes of weights do not fit into one ONNX file; they need a data file beside it`);
+    this.bytes = bytes;
+  }
+}
+
+function isTooLarge(lowered: OnnxGraph): boolean {
+  // The nodes and names beside the weights take some space too.
+  return weightBytes(lowered) + lowered.nodes.length * 1024 + (16 << 20) >= protobufLimit;
+}
+
+function weightBytes({ initializers }: OnnxGraph): number {
+  return initializers.reduce((total, initializer) => total + byteLength(initializer), 0);
 }
 
 /** The graph as an ONNX model, its weights in a data file beside it where that is asked for or needed. */
 export function emitOnnxFiles(graph: Graph, options: OnnxOptions, external: ExternalDataOptions): OnnxFiles {
   const { lowered, encode } = lower(graph, options);
   const { initializers } = lowered;
-  const bytes = initializers.reduce((total, initializer) => total + byteLength(initializer), 0);
-  // The nodes and names beside the weights take some space too.
-  const isLarge = bytes + lowered.nodes.length * 1024 + (16 << 20) >= protobufLimit;
-  if (external.when === "large" && !isLarge) return { model: encode(initializers.map(encodeInitializer)), data: null };
+  if (external.when === "large" && !isTooLarge(lowered)) return { model: encode(initializers.map(encodeInitializer)), data: null };
   let end = 0;
   const moved: OnnxInitializer[] = [];
   const encoded = initializers.map((initializer) => {

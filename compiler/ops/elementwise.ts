@@ -124,8 +124,7 @@ export const elementwise: OpRows<UnaryOp | BinaryOp | "where" | "cast" | "stop_g
     floats,
     powRow,
     each(
-      // b a^(b - 1); where b is 0 the power is the constant 1, at a = 0 too
-      ({ g, a, b, dy }) => g.mul(dy, g.where(g.eq(b, 0), 0, g.mul(b, g.pow(a, g.sub(b, 1))))),
+      (call) => call.g.mul(call.dy, powerSlope(call)),
       // a^b log a, and 0 for a base that has no logarithm
       ({ g, a, y, dy }) => g.mul(dy, g.where(g.gt(a, 0), g.mul(y, g.log(g.where(g.gt(a, 0), a, 1))), 0)),
     ),
@@ -252,6 +251,15 @@ export function softplus(x: number): number {
 export function sigmoid(x: number): number {
   const e = Math.exp(-Math.abs(x));
   return (x >= 0 ? 1 : e) / (1 + e);
+}
+
+/** b a^(b - 1). Where that is infinite, at 0 for exponents below 1, it is 0 as for the square root. */
+function powerSlope({ g, a, b }: VjpCall<"pow">): Value {
+  const exponent = b.node.op === "constant" && b.type.shape.length === 0 ? b.node.attributes.data[0] : undefined;
+  if (exponent === 2) return g.mul(2, a);
+  if (exponent !== undefined && exponent >= 1) return g.mul(exponent, g.pow(a, exponent - 1));
+  const isInfinite = g.op("and", [g.eq(a, 0), g.op("lt", [b, 1], {})], {});
+  return g.where(isInfinite, 0, g.mul(b, g.pow(g.where(isInfinite, 1, a), g.sub(b, 1))));
 }
 
 /** The cotangent of the operand that wins where it is the larger one; equal operands share it. */

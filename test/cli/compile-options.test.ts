@@ -81,6 +81,8 @@ describe("--outputs", () => {
     ["ctr", ["ctr"], ["x", "cluster", "more", "graph", "note"]],
     ["stage,gates/*", ["stage", "gates/ctr", "gates/stage"], ["x", "cluster", "more"]],
     ["gates/s*", ["gates/stage"], ["x", "cluster", "more"]],
+    ["gates/*,!gates/ctr", ["gates/stage"], ["x", "cluster", "more"]],
+    ["!ctr,!st*,!gates/ctr", ["gates/stage"], ["x", "cluster", "more"]],
   ])("%s", async (patterns, outputs, inputs) => {
     const target = await compile("part.onnx", "--outputs", patterns);
     expect(outputsOf(target)).toEqual(outputs);
@@ -132,6 +134,33 @@ describe("--external-data", () => {
     expect(existsSync(`${target}.data`)).toBe(true);
     expect((await predict(target, ...rows)).predictions).toEqual((await predict(whole, ...rows)).predictions);
     expect(readdirSync(folder.path(".")).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+});
+
+describe("a data file of before", () => {
+  const wide = `model Wide {
+  input x: f32[B, 64]
+  task t: regression { loss: none }
+  flow per task { return x |> linear(64) |> linear(1) }
+}`;
+
+  it("goes with the model that read it", async () => {
+    const [spec, target] = [folder.path("wide.ple"), folder.path("wide.onnx")];
+    writeFileSync(spec, wide);
+    await runCli(["compile", spec, "-o", target, "--external-data"]);
+    expect(existsSync(`${target}.data`)).toBe(true);
+    expect((await runCli(["compile", spec, "-o", target])).code).toBe(0);
+    expect(existsSync(`${target}.data`)).toBe(false);
+    expect((await runCli(["run", target, "--generate", "1"])).code).toBe(0);
+  });
+
+  it("stays where the model did not read it", async () => {
+    const [spec, target] = [folder.path("wide.ple"), folder.path("other.onnx")];
+    writeFileSync(spec, wide);
+    await runCli(["compile", spec, "-o", target]);
+    writeFileSync(`${target}.data`, "mine");
+    expect((await runCli(["compile", spec, "-o", target])).code).toBe(0);
+    expect(existsSync(`${target}.data`)).toBe(true);
   });
 });
 

@@ -90,6 +90,20 @@ describe("plec compile", () => {
     expect(existsSync(target)).toBe(false);
   });
 
+  it("runs no more weights from memory than ONNX Runtime takes, and says what to do", async () => {
+    const large = folder.path("large.ple");
+    const tables = [0, 1, 2].map((i) => `input id_${i}: id[B] of 12000000\n`).join("");
+    writeFileSync(
+      large,
+      `model Large {\n input x: f32[B, 4]\n ${tables} task t: binary { loss: none }\n flow per task { return concat([x, ${[0, 1, 2].map((i) => `embedding(id_${i}, 16)`).join(", ")}]) |> linear(1) }\n}`,
+    );
+    const { code, stdout, stderr } = await runCli(["run", large, "--generate", "1"]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toBe(
+      `plec: Large has 2.1 GiB of weights, more than ONNX Runtime takes from memory; \`plec compile\` it and run the file\n`,
+    );
+  });
+
   it("writes nothing for a spec with errors, which it prints", async () => {
     const before = readdirSync(dirname(model));
     const { code, stdout, stderr } = await runCli(["compile", folder.path("error.ple"), "-o", folder.path("error.onnx")]);

@@ -1,33 +1,44 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { interpret } from "../../compiler/ir/interpreter.ts";
 import type { NdArray } from "../../compiler/ir/ndarray.ts";
 import { runOnnx } from "../ops/run-onnx.ts";
 import { buildLibrary, type Library, randomWeights, tensor, type Weights } from "../std/build-library.ts";
 import { type Answer, askTorch, type Request, relativeDifference, type Typed } from "./ask-torch.ts";
 import type { Comparison } from "./comparison.ts";
+import { drawSeeds, gradientGraph, gradientOf, seedName } from "./gradient-graph.ts";
 import { layerCases } from "./layer-cases.ts";
 import { lossCases } from "./loss-cases.ts";
 
-/** A comparison with the plec side built and all values chosen. */
+/** A comparison with the plec side built and computed, and all values chosen. */
 interface Prepared {
-  readonly comparison: Comparison;
+  readonly name: string;
+  readonly single: number;
   readonly library: Library<string>;
+  /** By the names of the graph, with what the library's frame takes. */
+  readonly inputs: ReadonlyMap<string, NdArray>;
   readonly weights: Weights;
+  /** What the interpreter computes, by the names of torch's answer. */
+  readonly found: ReadonlyMap<string, NdArray>;
+  /** The names that the graph has for those. */
+  readonly names: ReadonlyMap<string, string>;
   readonly request: Request;
 }
 
 function prepare(module: Request["module"], comparison: Comparison): Prepared {
-  const { head, plec, torch, settings = {} } = comparison;
-  const declared = Object.keys(comparison.inputs);
+  const { name, head, plec, penalty, torch, settings = {}, single = 1e-5 } = comparison;
   const outputs: Readonly<Record<string, string>> = typeof plec === "string" ? { result: plec } : plec;
-  const library = buildLibrary({ imports: head ?? "", inputs: declared, outputs });
+  const library = buildLibrary({ imports: head ?? "", inputs: Object.keys(comparison.inputs), outputs });
   const weights = randomWeights(library);
-  const inputs = new Map(Object.entries(comparison.inputs).map(([declaration, array]) => [nameOf(declaration), typed(declaration, array)]));
-  return {
-    comparison,
-    library,
-    weights,
-    request: { module, function: torch, inputs, weights: weights.values, settings, wrt: [], seeds: new Map() },
-  };
+  const given = new Map(Object.entries(comparison.inputs).map(([declaration, array]) => [nameOf(declaration), typed(declaration, array)]));
+  const batch = [...given.values()][0]?.shape[0] ?? 1;
+  const inputs = new Map<string, NdArray>([...given, ["anchor", tensor([batch, 1], () => 1)]]);
+  const names = new Map(Object.keys(outputs).map((output) => [output, output]));
+  if (penalty !== undefined) names.set(penalty, library.penalties[0] ?? penalty);
+  const results = interpret(library.graph, { inputs, params: weights.values });
+  const found = new Map([...names].map(([answer, own]) => [answer, results.get(own) as NdArray]));
+  const wrt = [...(comparison.wrt ?? []), ...weights.values.keys()];
+  const request = { module, function: torch, inputs: given, weights: weights.values, settings, wrt, seeds: drawSeeds(found) };
+  return { name, single, library, inputs, weights, found, names, request };
 }
 
 const nameOf = (declaration: string): string => declaration.slice(0, declaration.indexOf(":"));
@@ -45,32 +56,32 @@ const prepared = [
 let answers: readonly Answer[] = [];
 beforeAll(() => {
   answers = askTorch(prepared.map(({ request }) => request));
-}, 300_000);
+});
 
-describe.each(prepared.map((one, i) => ({ name: one.comparison.name, one, i })))("$name", ({ one, i }) => {
-  const { library, weights, request, comparison } = one;
-
-  /** What torch says, by the names of our outputs. */
-  const expected = (): ReadonlyMap<string, NdArray> =>
-    new Map(
-      [...(answers[i]?.outputs ?? [])].map(([name, array]) => {
-        if (name !== comparison.penalty) return [name, array];
-        const [penalty] = library.penalties;
-        return [penalty ?? name, array];
-      }),
-    );
+describe.each(prepared)("$name", ({ name, single, library, inputs, weights, found, names, request }) => {
+  const answer = (): Answer => answers[prepared.findIndex((one) => one.name === name)] as Answer;
 
   test("the interpreter, in float64", () => {
-    const found = library.run(Object.fromEntries(request.inputs), weights);
-    for (const [name, wanted] of expected()) expect(relativeDifference(found[name] as NdArray, wanted), name).toBeLessThan(1e-9);
-    expect(expected().size).toBeGreaterThan(0);
+    expect([...answer().outputs.keys()].sort()).toEqual([...names.keys()].sort());
+    for (const [output, wanted] of answer().outputs)
+      expect(relativeDifference(found.get(output) as NdArray, wanted), output).toBeLessThan(1e-9);
   });
 
   test("ONNX Runtime, in float32", async () => {
-    const batch = [...request.inputs.values()][0]?.shape[0] ?? 1;
-    const inputs = new Map<string, NdArray>([...request.inputs, ["anchor", tensor([batch, 1], () => 1)]]);
-    const found = await runOnnx(library.graph, inputs, weights.values);
-    for (const [name, wanted] of expected())
-      expect(relativeDifference(found.get(name) as NdArray, wanted), name).toBeLessThan(comparison.single ?? 1e-5);
+    const results = await runOnnx(library.graph, inputs, weights.values);
+    for (const [output, wanted] of answer().outputs)
+      expect(relativeDifference(results.get(names.get(output) ?? "") as NdArray, wanted), output).toBeLessThan(single);
+  });
+
+  test("its gradient", () => {
+    const graph = gradientGraph(library.graph, [...names.values()], request.wrt);
+    const seeds = new Map([...request.seeds].map(([output, seed]) => [seedName(names.get(output) ?? ""), seed]));
+    const gradients = interpret(graph, { inputs: new Map([...inputs, ...seeds]), params: weights.values });
+    expect(request.wrt).not.toEqual([]);
+    expect([...answer().gradients.keys()].sort()).toEqual([...request.wrt].sort());
+    for (const [leaf, wanted] of answer().gradients)
+      expect(relativeDifference(gradientOf(gradients, leaf, wanted), wanted), leaf).toBeLessThan(1e-6);
   });
 });
+
+test("names are told apart", () => expect(new Set(prepared.map(({ name }) => name)).size).toBe(prepared.length));

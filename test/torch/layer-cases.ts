@@ -28,6 +28,19 @@ module LSTM(x: f32[B, T, n], d: int) -> f32[B, T, d] {
   return states[0]
 }`;
 
+const elementwise = {
+  silu: "silu(x)",
+  leaky: "leaky_relu(x)",
+  softplus: "softplus(x)",
+  sigmoid: "sigmoid(x)",
+  symlog: "symlog(x)",
+  unit: "l2_normalize(x)",
+  lse: "logsumexp(x)",
+  softmax: "softmax(x)",
+  log_softmax: "log_softmax(x)",
+  running: "cumsum(x, 1)",
+};
+
 export const layerCases: readonly Comparison[] = [
   { name: "linear", inputs: sequence, plec: "linear(x, 5)", torch: "linear", wrt: ["x"] },
   { name: "layer_norm", inputs: sequence, plec: "layer_norm(x)", torch: "layer_norm", wrt: ["x"] },
@@ -36,37 +49,16 @@ export const layerCases: readonly Comparison[] = [
   {
     name: "elementwise functions and sums",
     inputs: { "x: f32[B, 7]": noise([5, 7], 23, 6) },
-    plec: {
-      silu: "silu(x)",
-      leaky: "leaky_relu(x)",
-      softplus: "softplus(x)",
-      sigmoid: "sigmoid(x)",
-      symlog: "symlog(x)",
-      unit: "l2_normalize(x)",
-      lse: "logsumexp(x)",
-      softmax: "softmax(x)",
-      log_softmax: "log_softmax(x)",
-      running: "cumsum(x, 1)",
-    },
+    plec: elementwise,
     torch: "elementwise",
     wrt: ["x"],
   },
   {
     name: "elementwise functions far out",
-    inputs: { "x: f32[B, 4]": tensor([2, 4], (i) => [-1000, -80, -30, 0, 30, 80, 700, 1000][i] ?? 0) },
-    plec: {
-      silu: "silu(x)",
-      leaky: "leaky_relu(x)",
-      softplus: "softplus(x)",
-      sigmoid: "sigmoid(x)",
-      symlog: "symlog(x)",
-      unit: "l2_normalize(x)",
-      lse: "logsumexp(x)",
-      softmax: "softmax(x)",
-      log_softmax: "log_softmax(x)",
-      running: "cumsum(x, 1)",
-    },
+    inputs: { "x: f32[B, 4]": tensor([2, 4], (i) => [-1000, -80, -30, -1e-3, 30, 80, 700, 1000][i] ?? 0) },
+    plec: elementwise,
     torch: "elementwise",
+    wrt: ["x"],
   },
   {
     name: "embedding",
