@@ -1,0 +1,123 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, DuckDBListVector, DuckDBValue, DuckDBVector } from "@duckdb/node-api";
+
+/** Thrown when the optional package is not there; the message says how to install it. */
+export class DuckDbMissing extends Error {
+  override readonly name = "DuckDbMissing";
+}
+
+export type DuckDb = typeof import("@duckdb/node-api");
+
+export async function loadDuckDb(): Promise<DuckDb> {
+  try {
+    return await import("@duckdb/node-api");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    throw new DuckDbMissing(`reading data needs the package @duckdb/node-api: npm install @duckdb/node-api (${reason})`);
+  }
+}
+
+/** What DuckDB refuses, without the parts of its message that speak about the statement around an expression. */
+export class SqlError extends Error {
+  override readonly name = "SqlError";
+}
+
+/** An in-memory database. Relative paths in SQL start at `folder`. Nothing is downloaded. */
+export class Database {
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+  readonly #settings: readonly string[];
+
+  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, settings: readonly string[]) {
+    this.#instance = instance;
+    this.#connection = connection;
+    this.#settings = settings;
+  }
+
+  /** @throws DuckDbMissing */
+  static async open(folder: string, path = ":memory:"): Promise<Database> {
+    const { DuckDBInstance } = await loadDuckDb();
+    const instance = await DuckDBInstance.create(path, {
+      autoinstall_known_extensions: "false",
+      temp_directory: join(tmpdir(), `plec-duckdb-${process.pid}`),
+    });
+    const settings = [`SET file_search_path = ${quoteText(folder)}`];
+    const connection = await instance.connect();
+    for (const setting of settings) await connection.run(setting);
+    return new Database(instance, connection, settings);
+  }
+
+  async run(sql: string): Promise<void> {
+    await withSqlErrors(async () => this.#connection.run(sql));
+  }
+
+  /** All rows of a small result. */
+  async rows(sql: string): Promise<readonly Readonly<Record<string, DuckDBValue>>[]> {
+    return withSqlErrors(async () => (await this.#connection.runAndReadAll(sql)).getRowObjects());
+  }
+
+  /** The chunks of a result as they come, on a connection of their own, so that other statements can run meanwhile. */
+  async *chunks(sql: string): AsyncGenerator<DuckDBDataChunk> {
+    const connection = await this.#instance.connect();
+    try {
+      for (const setting of this.#settings) await connection.run(setting);
+      const result = await withSqlErrors(async () => connection.stream(sql));
+      for (;;) {
+        const chunk = await withSqlErrors(async () => result.fetchChunk());
+        if (chunk === null || chunk.rowCount === 0) return;
+        yield chunk;
+      }
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  async appender(table: string): Promise<Awaited<ReturnType<DuckDBConnection["createAppender"]>>> {
+    return this.#connection.createAppender(table);
+  }
+
+  close(): void {
+    this.#connection.closeSync();
+    this.#instance.closeSync();
+  }
+}
+
+async function withSqlErrors<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw new SqlError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** An identifier of SQL. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A text of SQL. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** The numbers behind a column of FLOAT, DOUBLE or INTEGER, not copied. */
+export function numbersOf(vector: DuckDBVector): ArrayLike<number> {
+  // The typed array is a private field of the vector classes; reading it item by item is several times slower.
+  const items: unknown = Reflect.get(vector, "items");
+  if (items instanceof Float32Array || items instanceof Float64Array || items instanceof Int32Array) return items;
+  throw new Error(`no numbers in a ${vector.constructor.name} of DuckDB`);
+}
+
+/** Whether an item of a column is there; null where all are. */
+export function validityOf(vector: DuckDBVector): ((index: number) => boolean) | null {
+  const validity: unknown = Reflect.get(vector, "validity");
+  if (typeof validity !== "object" || validity === null) throw new Error(`no validity in a ${vector.constructor.name} of DuckDB`);
+  if (Reflect.get(validity, "data") === null) return null;
+  const bits = validity as { itemValid(index: number): boolean };
+  return (index) => bits.itemValid(index);
+}
+
+export function isListVector(vector: DuckDBVector): vector is DuckDBListVector {
+  return "childVector" in vector && "getEntryOffset" in vector;
+}
