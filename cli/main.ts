@@ -205,6 +205,36 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (file: string, options) => exit(await (await import("./run.ts")).run(file, options, io)));
 
+  command("train", "Train a model on data.")
+    .argument("<spec>", "the spec, whose `train` block is the plan")
+    .requiredOption("--data <mapping>", "the YAML file that maps columns of the data to inputs and labels")
+    .requiredOption("-o, --out <folder>", "the folder of the run, for checkpoints and metrics")
+    .addOption(new Option("--engine <name>", "what computes (default: ort)").choices(["ort", "tfjs"]))
+    .addOption(new Option("--backend <name>", "where TensorFlow.js runs: the fastest that is installed, or this one").choices(tfjsBackends))
+    .option("--resume", "go on from the last checkpoint in the folder")
+    .option("--epochs <n>", "train this many epochs, not those of the spec", whole)
+    .addOption(new Option("--seed <n>", "seed of weights, order and dropout (default: that of the spec)").argParser(whole))
+    .option("--checkpoint-every <n>", "save after every so many batches, too (default: each epoch, and each minute)", whole)
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec train model.ple --data data.yaml --out runs/1", "train as the spec's `train` block says"],
+          ["plec train model.ple --data data.yaml --out runs/1 --resume", "go on after Ctrl-C, a crash or a full disk"],
+          ["plec train model.ple --data data.yaml --out runs/2 --seed 7 --epochs 2", "other weights, fewer epochs"],
+          ["plec train model.ple --data data.yaml --out runs/3 --engine tfjs --backend webgpu", "on a GPU"],
+        ],
+        [
+          "The folder gets run.json, metrics.jsonl, the spec as it was, and checkpoints/last and best (.safetensors and .json).",
+          "A resumed run ends in the same weights, bit for bit, as one that was never interrupted. docs/training.md tells more.",
+          "Exit code: 0 trained, 1 findings in the spec or the data, or a loss that is no number, 2 wrong use, 130 interrupted and saved.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./train.ts")).train(spec, options, io)));
+
   command("summary", "Show what a model is made of: inputs, experts, gates, tasks, parameters.")
     .argument("<spec>", "the spec")
     .addOption(new Option("--depth <n>", "levels of the tree of parameters").argParser(whole).default(2))
