@@ -4,7 +4,7 @@ import type { CheckedModel } from "../../compiler/model.ts";
 import type { Preparation } from "../data/statistics.ts";
 import { makeTensor } from "../engine.ts";
 import { bytesOfFile } from "../file-bytes.ts";
-import { placeTensors, SafetensorsError, writeSafetensors } from "../safetensors.ts";
+import { checkpointKey, placeTensors, SafetensorsError, writeSafetensors } from "../safetensors.ts";
 import type { EarlyStoppingProgress } from "../training/early-stopping.ts";
 import type { State } from "../training/state.ts";
 import { replaceFile } from "./replace-file.ts";
@@ -47,9 +47,6 @@ export interface Checkpoint {
 }
 
 export type CheckpointName = "last" | "best";
-
-/** Where weights files carry a checkpoint. */
-export const checkpointKey = "plec.checkpoint";
 
 /** A checkpoint that cannot be read or does not belong to the model; the message is for the user. */
 export class CheckpointError extends Error {
