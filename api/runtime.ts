@@ -73,23 +73,22 @@ function isUsersToSolve(error: unknown): error is Error {
 }
 
 function modelOf({ description, engine }: OpenModel): Model {
+  const taskNames = description.tasks.map(({ name }) => name);
   const outputNames = description.outputs.map(({ name }) => name);
+  const predictRows = async (rows: readonly Values[], names: readonly string[]): Promise<readonly Values[]> => {
+    if (rows.length === 0 || names.length === 0) return rows.map(() => ({}));
+    return rowsOf(await engine.run(toBatch(description, rows), names), rows.length);
+  };
   return {
     name: description.name,
     hash: description.hash,
     engine: engine.name,
-    tasks: description.tasks.map(({ name }) => name),
-    async predict(rows) {
-      if (rows.length === 0) return [];
-      const names = description.tasks.map(({ name }) => name);
-      if (names.length === 0) return rows.map(() => ({}));
-      return rowsOf(await engine.run(toBatch(description, rows), names), rows.length);
-    },
+    tasks: taskNames,
+    predict: (rows) => predictRows(rows, taskNames),
     async outputs(rows, names) {
       const unknown = names.find((name) => !outputNames.includes(name));
       if (unknown !== undefined) throw new ModelError(`no output is called ${unknown}; the outputs are ${outputNames.join(", ")}`);
-      const results = await engine.run(toBatch(description, rows), names);
-      return Object.fromEntries(names.map((name) => [name, listed(results, name)])) as Record<(typeof names)[number], unknown>;
+      return predictRows(rows, names) as Promise<readonly Pick<Values, (typeof names)[number]>[]>;
     },
     generate(count, seed = 0) {
       return rowsOf(generateBatch(description, count, seed), count);
@@ -115,15 +114,8 @@ function plainList(value: unknown): unknown {
   return value instanceof Float32Array || value instanceof Float64Array || value instanceof Int32Array ? Array.from(value) : value;
 }
 
-/** What the engine gave under a name, as lists in lists. */
-function listed(results: Batch, name: string): unknown {
-  const tensor = results.get(name);
-  if (tensor === undefined) throw new Error(`the engine gave no output ${name}`);
-  return tensorToLists(tensor);
-}
-
 /** Row objects of tensors whose first axis is the batch. */
 function rowsOf(batch: Batch, count: number): readonly Values[] {
-  const columns = [...batch.keys()].map((name) => [name, listed(batch, name) as readonly unknown[]] as const);
+  const columns = [...batch].map(([name, tensor]) => [name, tensorToLists(tensor) as readonly unknown[]] as const);
   return Array.from({ length: count }, (_, row) => Object.fromEntries(columns.map(([name, column]) => [name, column[row]])));
 }

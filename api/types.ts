@@ -20,7 +20,7 @@ export type Place = { readonly file: string; readonly range: Range } | { readonl
 export type Diagnostic = Place & {
   /** Stable, such as `dim/mismatch`; `plec explain CODE` tells more. */
   readonly code: string;
-  readonly severity: "error" | "warning";
+  readonly severity: "error" | "warning" | "info";
   readonly message: string;
   readonly notes: readonly (Place & { readonly message: string })[];
   readonly help: string | null;
@@ -108,6 +108,8 @@ export interface TaskInfo {
   readonly group: string | null;
   readonly enabled: boolean;
   readonly weight: number;
+  /** The stated share of rows with label 1, of a binary task. */
+  readonly positives: number | null;
   readonly loss: { readonly name: string; readonly settings: Readonly<Record<string, unknown>> } | null;
   readonly activation: string | null;
   readonly prefer: readonly string[];
@@ -188,15 +190,12 @@ export interface Model<Inputs = Values, Predictions = Values, Outputs = Values> 
    */
   predict(rows: readonly Inputs[]): Promise<readonly Predictions[]>;
   /**
-   * Further outputs for the rows, each a whole tensor as nested lists, such as `[B][experts]` for gate weights.
+   * Further outputs for each row, such as its gate weights.
    *
    * @throws InputError for rows that do not fit
    * @throws ModelError for a name that the model does not have
    */
-  outputs<Name extends keyof Outputs & string>(
-    rows: readonly Inputs[],
-    names: readonly Name[],
-  ): Promise<{ readonly [K in Name]: Outputs[K] }>;
+  outputs<Name extends keyof Outputs & string>(rows: readonly Inputs[], names: readonly Name[]): Promise<readonly Pick<Outputs, Name>[]>;
   /** Rows that depend on the seed alone, those of `plec run --generate`: to try a model out. */
   generate(count: number, seed?: number): readonly Inputs[];
   /** Frees what the engine holds. */

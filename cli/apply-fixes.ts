@@ -1,15 +1,19 @@
-import type { Diagnostic, Edit } from "../dsl/diagnostic.ts";
+import type { Diagnostic, Edit, Fix } from "../dsl/diagnostic.ts";
 import type { Source } from "../dsl/source.ts";
 
 /**
- * The text of a source after the safe fixes of its diagnostics, and how many were applied. A fix that overlaps with one applied before, or that edits
+ * The text of a source after the wanted fixes of its diagnostics, and how many were applied. A fix that overlaps with one applied before, or that edits
  * another file, is left for the next round.
  */
-export function applySafeFixes(source: Source, diagnostics: readonly Diagnostic[]): { readonly text: string; readonly applied: number } {
+export function applyFixes(
+  source: Source,
+  diagnostics: readonly Diagnostic[],
+  wanted: (fix: Fix) => boolean,
+): { readonly text: string; readonly applied: number } {
   const taken: Edit[] = [];
   let applied = 0;
   for (const diagnostic of diagnostics) {
-    const fix = diagnostic.fixes.find((candidate) => candidate.safe);
+    const fix = diagnostic.fixes.find(wanted);
     if (fix === undefined || fix.edits.length === 0) continue;
     const fits = fix.edits.every((edit) => edit.span.source === source && !taken.some((other) => overlap(edit, other)));
     if (!fits) continue;

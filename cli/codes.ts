@@ -1,4 +1,6 @@
 import { catalogue as checkCatalogue } from "../compiler/check/catalogue.ts";
+import { configCatalogue, lintDefinitions } from "../compiler/check/lint/engine/catalogue.ts";
+import { configCatalogue as importCatalogue } from "../compiler/import/catalogue.ts";
 import { yamlCatalogue } from "../compiler/yaml/catalogue.ts";
 import { syntaxCatalogue } from "../dsl/catalogue.ts";
 import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
@@ -9,7 +11,22 @@ export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
   return new Map<string, DiagnosticDefinition>([
     ...Object.entries(syntaxCatalogue),
     ...Object.entries(checkCatalogue),
+    ...lintDefinitions,
     ...Object.entries(yamlCatalogue),
+    ...Object.entries(configCatalogue),
+    ...Object.entries(importCatalogue),
     ...Object.entries(inputCatalogue),
   ]);
+}
+
+/** Whether `plec lint` reports it, so that it can be configured and allowed: its own rules, and what the checker warns of. */
+export function lintable(code: string): boolean {
+  return (
+    lintDefinitions.has(code) || Object.entries(checkCatalogue).some(([name, { severity }]) => name === code && severity === "warning")
+  );
+}
+
+/** Where a rule of `plec lint`, or a warning of the checker, has its page. */
+export function lintPage(code: string): string {
+  return `docs/lint/${code.replace(/^lint\//, "").replace("/", "-")}.md`;
 }

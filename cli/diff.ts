@@ -1,7 +1,7 @@
 import pc from "picocolors";
 import { areas, type Change } from "../compiler/compare/change.ts";
 import { type Comparison, compareModels } from "../compiler/compare/compare.ts";
-import type { TensorVerdict, WeightsVerdict } from "../compiler/compare/weights.ts";
+import { renamedPaths, type TensorVerdict, type WeightsVerdict } from "../compiler/compare/weights.ts";
 import type { CheckedModel } from "../compiler/model.ts";
 import { CommandError, exitCodes, type Io, wantsColour } from "./io.ts";
 import { loadModel } from "./load-model.ts";
@@ -22,7 +22,10 @@ export async function diff(before: string, after: string, options: DiffOptions, 
   const comparison = compareModels(a, b);
   const broken = comparison.changes.filter((change) => change.breaking !== null);
   if (options.json === true) io.stdout.write(`${JSON.stringify(toJson(a, b, comparison), null, 2)}\n`);
-  else io.stdout.write(describe(`${before} → ${after}`, comparison, broken.length, wantsColour(io.stdout, io.env)));
+  else {
+    const units = new Set([...a.tasks, ...a.groups, ...b.tasks, ...b.groups].map(({ name }) => name));
+    io.stdout.write(describe(`${before} → ${after}`, comparison, units, broken.length, wantsColour(io.stdout, io.env)));
+  }
   return (options.breaking === true ? broken : comparison.changes).length > 0 ? exitCodes.findings : exitCodes.clean;
 }
 
@@ -38,13 +41,22 @@ function loadEither(file: string, model: string | undefined, io: Io): CheckedMod
 
 const marks = { added: "+", removed: "-", changed: "~" } as const;
 
-function describe(title: string, { changes, parameters, weights }: Comparison, broken: number, colour: boolean): string {
+function describe(
+  title: string,
+  { changes, parameters, weights }: Comparison,
+  units: ReadonlySet<string>,
+  broken: number,
+  colour: boolean,
+): string {
   const colors = pc.createColors(colour);
   if (changes.length === 0) return `${title}: no change; weights load\n`;
   const paint = { added: colors.green, removed: colors.red, changed: colors.yellow };
   const lines = [colors.bold(title)];
   for (const area of areas) {
-    const own = changes.filter((change) => change.area === area);
+    const own = families(
+      changes.filter((change) => change.area === area),
+      units,
+    );
     if (own.length === 0) continue;
     const counts = area === "parameters" ? `  ${formatCount(parameters.before)} → ${formatCount(parameters.after)}` : "";
     lines.push("", `${colors.bold(area)}${counts}`);
@@ -61,6 +73,20 @@ function describe(title: string, { changes, parameters, weights }: Comparison, b
   }
 }
 
+/** The same change at the places of several tasks or groups is told once. */
+function families(changes: readonly Change[], units: ReadonlySet<string>): readonly Change[] {
+  const found = new Map<string, { readonly first: Change; readonly pattern: string; count: number }>();
+  for (const change of changes) {
+    const parts = change.name.split("/");
+    const pattern = parts.length === 1 ? change.name : parts.map((part) => (units.has(part) ? "*" : part)).join("/");
+    const key = JSON.stringify([pattern, change.kind, change.before, change.after]);
+    const family = found.get(key) ?? { first: change, pattern, count: 0 };
+    family.count += 1;
+    found.set(key, family);
+  }
+  return [...found.values()].map(({ first, pattern, count }) => (count === 1 ? first : { ...first, name: `${pattern} (${count} times)` }));
+}
+
 function describeChange({ name, before, after }: Change): string {
   const value = before === null ? after : after === null ? before : `${before} → ${after}`;
   return value === null || value === "" ? name : `${name}  ${value}`;
@@ -68,27 +94,31 @@ function describeChange({ name, before, after }: Change): string {
 
 const mostTensors = 12;
 
-function describeWeights({ loads, tensors }: WeightsVerdict): readonly string[] {
+function describeWeights(weights: WeightsVerdict): readonly string[] {
+  const { loads, tensors } = weights;
   if (loads) return ["load: every tensor has its name and its shape"];
   const loading = tensors.filter(({ status }) => status === "loads").length;
   const needed = tensors.filter(({ after }) => after !== null).length;
-  const rest = tensors.filter(({ status }) => status !== "loads");
+  const rest = tensors.filter(({ status }) => status !== "loads" && status !== "renamed");
+  const renamed = renamedPaths(weights).map(
+    ({ from, to, count }) => `~ ${to}  probably ${from} in the old weights: ${plural(count, "tensor")}`,
+  );
   const more = rest.length > mostTensors ? [`… and ${rest.length - mostTensors} more; --json lists all`] : [];
   return [
     `do not load as they are: ${loading} of ${plural(needed, "tensor")} fit`,
+    ...renamed.slice(0, mostTensors),
     ...rest.slice(0, mostTensors).map(describeTensor),
     ...more,
   ];
 }
 
-function describeTensor({ name, status, before, after, from }: TensorVerdict): string {
+function describeTensor({ name, status, before, after }: TensorVerdict): string {
   switch (status) {
     case "loads":
-      return `  ${name} ${after}`;
+    case "renamed":
+      return name;
     case "shape":
       return `~ ${name}  ${before} → ${after}: its shape is another`;
-    case "renamed":
-      return `~ ${name}  ${after}: probably ${from}, which it is called in the old weights`;
     case "missing":
       return `+ ${name}  ${after}: new, not in the old weights`;
     case "unused":

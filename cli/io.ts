@@ -1,9 +1,18 @@
+import type { Readable, Writable } from "node:stream";
+
 /** What a command may touch of the outside world; tests pass their own. */
 export interface Io {
+  /** The terminal of a person who can be asked; null, or absent, when there is none. */
+  readonly openTerminal?: () => Terminal | null;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly readStdin: () => Promise<string>;
   readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Terminal {
+  readonly input: Readable;
+  readonly output: Writable;
 }
 
 export interface Output {

@@ -1,6 +1,8 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { tfjsBackends } from "../runtime/engines/tfjs-backends.ts";
+import type { Shell } from "./completions.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
+import { architectureNames } from "./project/architectures.ts";
 import { plecVersion } from "./version.ts";
 
 /**
@@ -57,7 +59,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
   const seed = (): Option => new Option("--seed <n>", "seed of everything random").argParser(whole).default(0);
   const weights = (): Option => new Option("--weights <file>", "take the weights from a .safetensors file").conflicts("seed");
 
-  command("check", "Check specs: names, dims, wiring, lints.")
+  command("check", "Check specs: names, dims, wiring, what is unused.")
     .argument("<files...>", "specs, or folders of them")
     .option("--fix", "apply the safe fixes, then check again")
     .addOption(json())
@@ -76,6 +78,40 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ),
     )
     .action(async (files: string[], options) => exit(await (await import("./check.ts")).check(files, options, io)));
+
+  command("lint", "Look for what checks and is still likely to be wrong.")
+    .argument("[paths...]", "specs, or folders of them (default: this folder)")
+    .option("--fix", "apply the safe fixes, then lint again")
+    .option("--unsafe", "with --fix: apply fixes that change what is trained, too")
+    .addOption(
+      new Option("--rule <code>", "run this rule only (repeatable)")
+        .argParser((code: string, before: readonly string[]) => [...before, code])
+        .default([], "all"),
+    )
+    .option("--list-rules", "list the rules with their severities and thresholds")
+    .option("--config <file>", "take this configuration (default: the nearest plec.config.yaml of each file)")
+    .addOption(json())
+    .option("--sarif <file>", "write SARIF 2.1.0, for code scanning; - prints it")
+    .option("--max-warnings <n>", "fail when there are more warnings than this", whole)
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec lint specs/", "every spec of a folder"],
+          ["plec lint model.ple --max-warnings 0", "warnings fail as well, in CI"],
+          ["plec lint model.ple --rule group-of-one", "one rule"],
+          ["plec lint --list-rules", "what there is"],
+          ["plec explain lint/group-of-one", "why a finding is one, and what to do"],
+        ],
+        [
+          "A finding that is wrong for a line is allowed there by a comment on it or above it, with the reason:",
+          "  // plec-allow group-of-one: churn gets company next quarter",
+          "plec.config.yaml sets severities (error, warning, info, off), thresholds and paths; docs/lint/ has a page for each rule.",
+          "Exit code: 0 no errors, 1 errors (or too many warnings), 2 wrong use.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (paths: string[], options) => exit(await (await import("./lint.ts")).lint(paths, options, io)));
 
   command("fmt", "Format specs in place.")
     .argument("[files...]", "specs, or folders of them; - reads standard input")
@@ -179,8 +215,13 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (spec: string, options) => exit(await (await import("./summary.ts")).summary(spec, options, io)));
 
-  command("ir", "Print the graph that a model compiles to.")
+  command("ir", "Print the graph that a model compiles to, or the whole resolved model.")
     .argument("<spec>", "the spec")
+    .addOption(
+      new Option("--format <name>", "text: the graph, to read; json, yaml: the model with its inputs, tasks, banks, transfers and graph")
+        .choices(["text", "json", "yaml"])
+        .default("text"),
+    )
     .option("--raw", "before simplification")
     .addOption(model())
     .addHelpText(
@@ -188,6 +229,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       examples([
         ["plec ir model.ple | less", ""],
         ["plec ir model.ple --raw | grep softmax", ""],
+        ["plec ir model.ple --format yaml > resolved.yaml", "what the spec resolves to, for diffs and other tools"],
       ]),
     )
     .action(async (spec: string, options) => exit(await (await import("./ir.ts")).ir(spec, options, io)));
@@ -215,6 +257,29 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (before: string, after: string, options) => exit(await (await import("./diff.ts")).diff(before, after, options, io)));
 
+  command("import", "Write a spec from a model_config.yaml.")
+    .argument("<config>", "the configuration, with the sections global, shared_experts, cgc, hmm_triple_mode, task_experts, adatt, ...")
+    .requiredOption("-o, --output <file>", "the spec to write; - prints it")
+    .option("--features <file>", "the feature schema that lists the columns of `features`")
+    .option("--name <name>", "the name of the model", "Imported")
+    .option("--max-warnings <n>", "fail, writing nothing, when more than this was not carried over or assumed", whole)
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec import model_config.yaml -o model.ple", "what can be carried over, and a list of what cannot"],
+          ["plec import model_config.yaml --features feature_schema.yaml -o model.ple", "with the groups of features"],
+          ["plec import model_config.yaml -o - --max-warnings 0", "only if every key is carried over"],
+        ],
+        [
+          "Every key that is not carried over, and everything that the configuration leaves open, is a warning with its line.",
+          "docs/import.md lists the keys. Exit code: 0 written, 1 errors (or too many warnings) and nothing written, 2 wrong use.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (config: string, options) => exit(await (await import("./import.ts")).importSpec(config, options, io)));
+
   command("types", "Generate TypeScript: types of inputs, targets and predictions, and a typed load().")
     .argument("<spec>", "the spec")
     .option("-o, --output <file>", "the TypeScript file to write; without it, the text is printed")
@@ -235,6 +300,26 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (spec: string, options) => exit(await (await import("./types.ts")).types(spec, options, io)));
 
+  command("init", "Start a project: spec, data mapping, types, tests and CI.")
+    .argument("[folder]", "where to put it; made when it does not exist", ".")
+    .addOption(new Option("-a, --architecture <name>", "what to start from").choices(architectureNames()))
+    .option("-n, --name <name>", "the name of the project (default: that of the folder)")
+    .option("-y, --yes", "ask nothing; take the defaults")
+    .option("--force", "overwrite files that exist")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec init my-model", "asks what to start from"],
+          ["plec init my-model --architecture ple", "a stacked PLE, without questions about it"],
+          ["plec init my-model --yes", "MMoE, without questions"],
+        ],
+        "The project checks, compiles and runs as it is. Nothing is overwritten without --force.",
+      ),
+    )
+    .action(async (folder: string, options) => exit(await (await import("./init.ts")).init(folder, options, io)));
+
   command("explain", "Explain a diagnostic: why it is one, and what to do.")
     .argument("[code]", "a code such as dim/mismatch; without it, all codes are listed")
     .addOption(json())
@@ -246,6 +331,21 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ]),
     )
     .action(async (code: string | undefined, options) => exit(await (await import("./explain.ts")).explain(code, options, io)));
+
+  command("completions", "Print the completions of the command line for a shell.")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec completions bash", "for ~/.bashrc: source <(plec completions bash)"],
+          ["plec completions zsh", "for ~/.zshrc, after compinit: source <(plec completions zsh)"],
+          ["plec completions fish", "for config.fish: plec completions fish | source"],
+        ],
+        "Commands, options, their choices, diagnostic codes and files.",
+      ),
+    )
+    .action(async (shell: Shell) => exit(await (await import("./completions.ts")).completions(shell, program, io)));
 
   return program;
 }

@@ -1,14 +1,16 @@
 import { readFileSync } from "node:fs";
-import type { Io, Output } from "./io.ts";
+import type { Io, Output, Terminal } from "./io.ts";
 import { main, reportBug } from "./main.ts";
 
 /** The command line of the real process. The exit code is set, not forced: what was printed still flushes. */
-const io: Io = { stdout: outputOf(process.stdout), stderr: outputOf(process.stderr), readStdin, env: process.env };
+const io: Io = { stdout: outputOf(process.stdout), stderr: outputOf(process.stderr), readStdin, openTerminal, env: process.env };
 
 process.on("uncaughtException", (error) => process.exit(reportBug(error, io)));
 process.on("unhandledRejection", (error) => process.exit(reportBug(error, io)));
 
-process.exitCode = await main(process.argv.slice(2), io);
+void main(process.argv.slice(2), io).then((code) => {
+  process.exitCode = code;
+});
 
 function outputOf(stream: NodeJS.WriteStream): Output {
   let open = true;
@@ -24,6 +26,10 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     isTerminal: stream.isTTY === true,
     columns: stream.isTTY === true ? stream.columns : null,
   };
+}
+
+function openTerminal(): Terminal | null {
+  return process.stdin.isTTY && process.stdout.isTTY ? { input: process.stdin, output: process.stdout } : null;
 }
 
 async function readStdin(): Promise<string> {

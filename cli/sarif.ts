@@ -1,6 +1,6 @@
 import { isAbsolute, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Diagnostic, DiagnosticDefinition, Fix } from "../dsl/diagnostic.ts";
+import type { Diagnostic, DiagnosticDefinition, Fix, Severity } from "../dsl/diagnostic.ts";
 import type { Span } from "../dsl/source.ts";
 import { allCodes } from "./codes.ts";
 import { plecVersion } from "./version.ts";
@@ -33,8 +33,12 @@ function toRule(id: string, definition: DiagnosticDefinition | undefined): objec
     shortDescription: { text: definition.message },
     fullDescription: { text: definition.why },
     help: { text: definition.help },
-    defaultConfiguration: { level: definition.severity },
+    defaultConfiguration: { level: levelOf(definition.severity) },
   };
+}
+
+function levelOf(severity: Severity): "error" | "warning" | "note" {
+  return severity === "info" ? "note" : severity;
 }
 
 function toResult({ code, severity, message, span, notes, help, fixes }: Diagnostic, ruleIndex: number): object {
@@ -42,7 +46,7 @@ function toResult({ code, severity, message, span, notes, help, fixes }: Diagnos
   return {
     ruleId: code,
     ruleIndex,
-    level: severity,
+    level: levelOf(severity),
     message: { text: help === null ? message : `${message}\nhelp: ${help}` },
     locations: span === null ? [] : [{ physicalLocation: toLocation(span) }],
     relatedLocations: related.map((note, id) => ({ id, physicalLocation: toLocation(note.span as Span), message: { text: note.message } })),

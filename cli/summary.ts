@@ -1,4 +1,5 @@
-import { formatDim, formatShape } from "../compiler/ir/dim.ts";
+import { modelInfo } from "../api/model-info.ts";
+import { formatShape } from "../compiler/ir/dim.ts";
 import type { CheckedModel, ModelInput, ModelSlice } from "../compiler/model.ts";
 import { exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
@@ -172,31 +173,13 @@ function describeSettings(settings: Readonly<Record<string, unknown>>): string {
 }
 
 function summaryToJson(model: CheckedModel, tree: ParamTree): object {
-  const { name, doc, hash, groups, order, outputs, train } = model;
   return {
     version: 1,
-    name,
-    doc,
-    hash,
-    parameters: tree.parameters,
+    ...modelInfo(model),
     tensors: tree.tensors,
     nodes: model.graph.nodes.length,
-    inputs: model.inputs.map(({ span: _, shape, ...input }) => ({ ...input, shape: shape.map(dimToJson) })),
-    banks: model.banks.map((bank) => ({
-      ...bank,
-      entries: bank.entries.map((entry) => ({ ...entry, shape: entry.shape.map(dimToJson) })),
-    })),
     modules: tree.children,
-    groups,
-    tasks: model.tasks.map(({ span: _s, logit: _l, prediction: _p, ...task }) => task),
-    transfers: model.transfers.map(({ from, to, module }) => ({ from, to, module })),
-    order,
-    outputs,
     penalties: model.penalties.map((penalty) => penalty.name),
-    train,
+    train: model.train,
   };
-}
-
-function dimToJson(dim: Parameters<typeof formatDim>[0]): number | string {
-  return typeof dim === "number" ? dim : formatDim(dim);
 }

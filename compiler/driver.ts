@@ -1,17 +1,18 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import type { Source } from "../dsl/source.ts";
+import { withoutAllowed } from "./check/allow.ts";
 import { resolveNames } from "./check/resolve-names.ts";
 import { builtinScope, builtins } from "./elaborate/builtins/table.ts";
 import { keyOf, newBudget } from "./elaborate/context.ts";
 import { FileScopes } from "./elaborate/file-scope.ts";
 import { checkDefinition } from "./elaborate/generic.ts";
-import { elaborateModel } from "./elaborate/model.ts";
+import { type ElaboratedModel, elaborateModel } from "./elaborate/model.ts";
+import { libraryFolder } from "./library-folder.ts";
 import type { CheckedModel } from "./model.ts";
 import { loadProject, type Project, topLevelNames } from "./project.ts";
+
+export { libraryFolder } from "./library-folder.ts";
 
 /** What checking a file gives. Models are there only when nothing that they use has an error. */
 export interface CheckedFile {
@@ -25,25 +26,43 @@ export interface CheckedFile {
   readonly models: readonly CheckedModel[];
 }
 
+/** A checked file with all that checking it has read and made, and with the findings that comments allow: what lints look at. */
+export interface InspectedFile extends CheckedFile {
+  readonly project: Project;
+  readonly elaborated: readonly ElaboratedModel[];
+}
+
 /** Checks a `.ple` file and all that it imports, and builds the graphs of its models. */
 export function checkFile(path: string): CheckedFile {
-  return check(path, loadProject(path, libraryPlaces()));
+  return withoutAllowedFindings(inspectFile(path));
+}
+
+export function inspectFile(path: string): InspectedFile {
+  return check(path, loadProject(path, { library: libraryFolder() }));
 }
 
 /** The same for a text; `name` is its name in messages, and relative imports start from there. */
 export function checkSource(name: string, text: string): CheckedFile {
-  return check(name, loadProject(name, { ...libraryPlaces(), text }));
+  return withoutAllowedFindings(inspectSource(name, text));
+}
+
+export function inspectSource(name: string, text: string): InspectedFile {
+  return check(name, loadProject(name, { library: libraryFolder(), text }));
+}
+
+function withoutAllowedFindings({ project: _, elaborated: __, ...file }: InspectedFile): CheckedFile {
+  return { ...file, diagnostics: withoutAllowed(file.diagnostics).diagnostics };
 }
 
 // The pipeline: read → parse → resolve names → evaluate into a graph.
-function check(path: string, project: Project): CheckedFile {
+function check(path: string, project: Project): InspectedFile {
   const diagnostics = [...project.diagnostics];
-  const models: CheckedModel[] = [];
+  const elaborated: ElaboratedModel[] = [];
   const { entry, dependencies } = project;
   // A name whose import failed is unknown without a further finding; a broken text would bring findings that follow from the break alone.
   const source = entry?.source ?? null;
   if (entry === null || diagnostics.some(({ code }) => code.startsWith("syntax/")))
-    return { path, source, dependencies, diagnostics: inOrder(diagnostics, project), models };
+    return { path, source, dependencies, diagnostics: inOrder(diagnostics, project), models: [], elaborated: [], project };
   const preludeNames = project.prelude === null ? [] : topLevelNames(project.prelude.file);
   for (const file of project.files) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
   const scopes = new FileScopes(builtinScope, project.prelude);
@@ -54,14 +73,17 @@ function check(path: string, project: Project): CheckedFile {
   for (const item of items) {
     if (item.kind !== "Model") continue;
     const model = elaborateModel(item, scopes.of(entry), hash, budget, diagnostics);
-    if (model !== null) models.push(model);
+    if (model !== null) elaborated.push(model);
   }
+  const sound = hasErrors(diagnostics) ? [] : elaborated;
   return {
     path,
     source,
     dependencies,
     diagnostics: inOrder(distinct(diagnostics), project),
-    models: hasErrors(diagnostics) ? [] : models,
+    models: sound.map(({ checked }) => checked),
+    elaborated: sound,
+    project,
   };
 }
 
@@ -87,18 +109,4 @@ function hashSources(project: Project): string {
   const sources = [...project.files.map(({ source }) => source), ...project.schemas];
   for (const { text } of sources.sort((a, b) => (a.name < b.name ? -1 : 1))) hash.update(`${text.length}\n${text}`);
   return hash.digest("hex");
-}
-
-/** Trees stand beside the code that the build makes; code that runs as it was written has none. */
-function libraryPlaces(): { readonly library: string; readonly trees: string | null } {
-  const trees = join(dirname(fileURLToPath(import.meta.url)), "std");
-  return { library: libraryFolder(), trees: existsSync(trees) ? trees : null };
-}
-
-/** The folder that `std/` stands for: the package's own `specs/std`. */
-export function libraryFolder(): string {
-  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
-    const folder = join(at, "specs", "std");
-    if (existsSync(folder) || dirname(at) === at) return folder;
-  }
 }

@@ -20,8 +20,13 @@ export interface CheckedModel {
   readonly order: readonly string[];
   readonly transfers: readonly ModelTransfer[];
   readonly banks: readonly ModelBank[];
+  /** Terms of the total, f32[]; a name can come up several times, where several places share an instance. */
   readonly penalties: readonly { readonly name: string; readonly value: Value }[];
-  /** What penalties read beside the model's inputs: `label/ctr` and `epoch`. Training feeds them. */
+  /** The loss of each enabled task that has one, in order of execution. */
+  readonly losses: readonly ModelLoss[];
+  /** What training minimises: inputs are the model's and `trainingInputs`, outputs the losses (`loss/ctr`) and the penalties (`penalty/cgc/ctr/entropy`). */
+  readonly training: Graph;
+  /** What losses and penalties read beside the model's inputs: `label/ctr` and `train/epoch`. Training feeds them. */
   readonly trainingInputs: readonly { readonly name: string; readonly value: Value }[];
   readonly outputs: readonly ModelOutput[];
   /** The settings of `train`, as plain data; null without the block. */
@@ -68,6 +73,8 @@ export interface ModelTask {
   readonly group: string | null;
   readonly enabled: boolean;
   readonly weight: number;
+  /** The stated share of rows with label 1, for a binary task. */
+  readonly positives: number | null;
   /** Definition name and explicit settings, such as focal with gamma 2. */
   readonly loss: { readonly name: string; readonly settings: Readonly<Record<string, unknown>> } | null;
   readonly activation: string | null;
@@ -79,6 +86,14 @@ export interface ModelTask {
   readonly prediction: Value | null;
   readonly doc: string | null;
   readonly span: Span;
+}
+
+export interface ModelLoss {
+  readonly task: string;
+  /** f32[B]; 0 where the label is missing. */
+  readonly rows: Value;
+  /** i32[B] for classes, else f32[B] or f32[B, width]. */
+  readonly label: Value;
 }
 
 export interface ModelTransfer {
@@ -94,6 +109,8 @@ export interface ModelBank {
   /** null for a shared bank. */
   readonly per: "task" | "group" | null;
   readonly entries: readonly { readonly name: string; readonly module: string | null; readonly shape: readonly Dim[] }[];
+  /** What its entries give, for every task or group where the bank is per task or group. */
+  readonly values: readonly Value[];
 }
 
 export interface ModelOutput {

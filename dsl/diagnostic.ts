@@ -1,6 +1,6 @@
 import type { Span } from "./source.ts";
 
-export type Severity = "error" | "warning";
+export type Severity = "error" | "warning" | "info";
 
 /** A place that helps to understand a diagnostic, with its own source frame. */
 export interface Note {
@@ -62,6 +62,12 @@ export interface Details {
   readonly fixes?: readonly Fix[];
 }
 
+/** A message with the values of its placeholders. */
+export function fillMessage<M extends string>(message: M, values: Placeholders<M>): string {
+  const lookup = values as Record<string, string | number>;
+  return message.replace(/\{(\w+)\}/g, (_, key: string) => String(lookup[key]));
+}
+
 /** Makes a diagnostic of a catalogue; the placeholders of the message are checked by the compiler. */
 export function makeDiagnostic<T extends Record<string, DiagnosticDefinition>, C extends keyof T & string>(
   catalogue: T,
@@ -71,11 +77,10 @@ export function makeDiagnostic<T extends Record<string, DiagnosticDefinition>, C
   details: Details = {},
 ): Diagnostic {
   const definition = catalogue[code] as DiagnosticDefinition;
-  const lookup = values as Record<string, string | number>;
   return {
     code,
     severity: definition.severity,
-    message: definition.message.replace(/\{(\w+)\}/g, (_, key: string) => String(lookup[key])),
+    message: fillMessage(definition.message, values),
     span,
     notes: details.notes ?? [],
     help: details.help ?? null,

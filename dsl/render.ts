@@ -28,7 +28,7 @@ const tabSize = 2;
  */
 export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions): string {
   const colors = createColors(options.colour);
-  const severity: Paint = diagnostic.severity === "error" ? colors.red : colors.yellow;
+  const severity: Paint = { error: colors.red, warning: colors.yellow, info: colors.blue }[diagnostic.severity];
   const width = Math.max(40, options.width ?? 120);
   const spans = [diagnostic.span, ...diagnostic.notes.map((note) => note.span)];
   const gutter = Math.max(4, ...spans.map((span) => (span === null ? 0 : String(lastLine(span)).length + 1)));

@@ -1,63 +1,68 @@
-// Bundles the command line and the API into dist/: ESM with code splitting, so that heavy parts load only when a command needs them; beside them
-// the library's syntax trees.
+// Bundles the command line into one script, whose compiled code bin/plec.js keeps, and the API into modules.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 const sourceFolders = ["dsl", "compiler", "runtime", "api", "cli"];
-const library = join("specs", "std");
 
-// CommonJS packages inside an ESM bundle still call `require` for Node's own modules.
-const banner = `import { createRequire as createRequireOfChunk } from "node:module"; const require = createRequireOfChunk(import.meta.url);`;
+const options = {
+  absWorkingDir: root,
+  outdir: dist,
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  // onnx-proto finds its `long` by a lookup that bundling would break; onnxruntime-node is native; TensorFlow.js keeps one registry of backends,
+  // which optional ones such as tfjs-node-gpu join by importing the same package; ts-morph carries a compiler of 10 MB; yaml is
+  // required in the middle of a synchronous check.
+  external: ["onnx-proto", "onnxruntime-node", "@duckdb/*", "@tensorflow/*", "ts-morph", "yaml"],
+  legalComments: "none",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  sourcemap: false,
+  metafile: true,
+  write: false,
+  logLevel: "warning",
+};
+
+const commandLine = {
+  entryPoints: [{ in: "cli/process.ts", out: "plec" }],
+  format: "cjs",
+  outExtension: { ".js": ".cjs" },
+  define: { "import.meta.url": "urlOfScript" },
+  // Code that V8 has kept cannot import; every package that is not in the bundle can be required.
+  supported: { "dynamic-import": false },
+  banner: { js: `const urlOfScript = require("node:url").pathToFileURL(__filename).href;` },
+};
+
+const modules = {
+  entryPoints: [
+    { in: "api/index.ts", out: "index" },
+    { in: "api/runtime.ts", out: "runtime" },
+  ],
+  format: "esm",
+  splitting: true,
+  // CommonJS packages inside an ESM bundle still call `require` for Node's own modules.
+  banner: {
+    js: `import { createRequire as createRequireOfChunk } from "node:module"; const require = createRequireOfChunk(import.meta.url);`,
+  },
+};
 
 export async function build() {
   const { build: bundle } = await import("esbuild");
-  const result = await bundle({
-    absWorkingDir: root,
-    entryPoints: [
-      { in: "cli/process.ts", out: "plec" },
-      { in: "compiler/library-trees.ts", out: "library-trees" },
-      { in: "api/index.ts", out: "index" },
-      { in: "api/runtime.ts", out: "runtime" },
-    ],
-    outdir: dist,
-    bundle: true,
-    splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "node20",
-    // onnx-proto finds its `long` by a lookup that bundling would break; onnxruntime-node is native; TensorFlow.js keeps one registry of backends,
-    // which optional ones such as tfjs-node-gpu join by importing the same package; ts-morph carries a compiler of 10 MB.
-    external: ["onnx-proto", "onnxruntime-node", "@duckdb/*", "@tensorflow/*", "ts-morph"],
-    banner: { js: banner },
-    legalComments: "none",
-    minifySyntax: true,
-    minifyWhitespace: true,
-    sourcemap: false,
-    metafile: true,
-    write: false,
-    logLevel: "warning",
-  });
+  const results = await Promise.all([commandLine, modules].map((part) => bundle({ ...options, ...part })));
   const files = [
-    ...result.outputFiles.map((file) => ({ name: basename(file.path), contents: file.contents })),
-    { name: "third-party-notices.txt", contents: thirdPartyNotices(result.metafile) },
+    ...results.flatMap(({ outputFiles }) => outputFiles.map(({ path, contents }) => ({ name: basename(path), contents }))),
+    { name: "third-party-notices.txt", contents: thirdPartyNotices(results.flatMap(({ metafile }) => Object.keys(metafile.inputs))) },
     ...declarations(),
   ];
-  // Chunks first, then the entry that names them, each in one rename: a plec started meanwhile sees the old build or the new one.
-  const entry = files.splice(
-    files.findIndex(({ name }) => name === "plec.js"),
-    1,
-  );
-  mkdirSync(join(dist, "std"), { recursive: true });
+  // Each in one rename: a plec started meanwhile sees the old build or the new one.
+  mkdirSync(dist, { recursive: true });
   for (const file of files) write(file);
-  const { storeTrees } = await import(`${pathToFileURL(join(dist, "library-trees.js"))}?built=${Date.now()}`);
-  const trees = storeTrees(join(root, library)).map(({ name, json }) => ({ name: join("std", name), contents: json }));
-  for (const file of [...trees, ...entry]) write(file);
-  const kept = new Set([...files, ...trees, ...entry].map(({ name }) => name));
+  const kept = new Set(files.map(({ name }) => name));
   for (const item of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     const path = join(item.parentPath ?? item.path, item.name);
     if (item.isFile() && !kept.has(relative(dist, path)) && !item.name.endsWith(".tmp")) rmSync(path, { force: true });
@@ -73,15 +78,15 @@ function write({ name, contents }) {
 
 /** True when a source file is newer than the build, or there is no build. */
 export function isStale() {
-  const entry = join(dist, "plec.js");
+  const entry = join(dist, "plec.cjs");
   if (!existsSync(entry)) return true;
   const builtAt = statSync(entry).mtimeMs;
   const newer = (folder) =>
     readdirSync(folder, { withFileTypes: true }).some((item) => {
       const path = join(folder, item.name);
-      return item.isDirectory() ? newer(path) : /\.(ts|ple)$/.test(item.name) && statSync(path).mtimeMs > builtAt;
+      return item.isDirectory() ? newer(path) : item.name.endsWith(".ts") && statSync(path).mtimeMs > builtAt;
     });
-  return [...sourceFolders, library].some((folder) => newer(join(root, folder))) || statSync(join(root, "package.json")).mtimeMs > builtAt;
+  return sourceFolders.some((folder) => newer(join(root, folder))) || statSync(join(root, "package.json")).mtimeMs > builtAt;
 }
 
 /** The declarations of the API, which mention types of its own folder alone. What does not type-check is for `npm run typecheck` to say. */
@@ -120,9 +125,9 @@ function declarations() {
 }
 
 /** The licence texts of the packages whose code is inside the bundle, as their licences ask. */
-function thirdPartyNotices(metafile) {
+function thirdPartyNotices(inputs) {
   const packages = new Set();
-  for (const input of Object.keys(metafile.inputs)) {
+  for (const input of inputs) {
     const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
     if (match !== null) packages.add(match[1]);
   }

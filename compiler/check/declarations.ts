@@ -50,7 +50,7 @@ export interface Declarations {
 
 export const taskKinds = ["binary", "classes", "regression", "embedding"] as const satisfies readonly TaskKind[];
 
-export const taskSettings = ["loss", "weight", "activation", "prefer", "enabled", "route"] as const;
+export const taskSettings = ["loss", "weight", "activation", "prefer", "enabled", "route", "positives"] as const;
 export const groupSettings = ["route", "intra", "inter"] as const;
 
 /** A setting of a task or group, or null. */

@@ -1,12 +1,9 @@
-import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { applyFunction } from "../elaborate/call.ts";
-import { type Context, report, Session } from "../elaborate/context.ts";
-import { Place } from "../elaborate/place.ts";
+import { type Context, report } from "../elaborate/context.ts";
 import type { LossSetting, TaskSettings } from "../elaborate/tasks.ts";
-import { makeTensor } from "../elaborate/tensors.ts";
-import { type DefinitionFunction, describe, functionName, poison, type StaticValue } from "../elaborate/value.ts";
+import { describe, functionName, type StaticValue } from "../elaborate/value.ts";
 import { type Dim, dimsEqual, symbolDim } from "../ir/dim.ts";
-import type { DType } from "../ir/graph.ts";
+import type { DType, Value } from "../ir/graph.ts";
 import type { TaskKind } from "../model.ts";
 
 /** What logits and labels of a kind look like to a loss: one number for each customer is f32[B]. */
@@ -19,57 +16,33 @@ export function lossOperands(
   return { logits, labels: kind === "classes" ? { dtype: "i32", shape: [batch] } : { dtype: "f32", shape: logits } };
 }
 
-/** Which losses fitted which kinds of tasks, so that equal ones are checked once. */
-export type FittingLosses = Set<string>;
-
-/** A task's loss fits the task's kind and gives one number for each customer: found by building it apart from the model. */
-export function checkLoss(settings: TaskSettings, fitting: FittingLosses, diagnostics: Diagnostic[], model: Context): void {
-  const { loss, kind, width } = settings;
-  if (loss === null || loss.fn.form !== "definition") return;
-  const { source, start, end } = loss.span;
-  const key = `${kind} ${width} ${source.text.slice(start, end)}`;
-  if (fitting.has(key)) return;
-  const before = diagnostics.length;
-  buildLoss(settings, loss, loss.fn, diagnostics, model);
-  if (diagnostics.length === before) fitting.add(key);
-}
-
-function buildLoss(settings: TaskSettings, loss: LossSetting, fn: DefinitionFunction, diagnostics: Diagnostic[], model: Context): void {
-  const { kind, width, task } = settings;
-  const { definition } = fn;
-  const context: Context = { ...model, session: new Session(diagnostics, model.session.budget), place: Place.root };
-  const fits = definition.fits.map((name) => name.text);
-  if (fits.length > 0 && !fits.includes(kind)) {
-    report(
-      context,
-      "task/loss-kind",
-      loss.span,
-      { loss: definition.name.text, kind, task: task.name.text },
-      {
-        notes: [
-          {
-            message: `\`${definition.name.text}\` is for ${fits.join(" and ")} tasks`,
-            span: definition.fits[0]?.span ?? definition.name.span,
-          },
-        ],
-      },
-    );
-    return;
+/**
+ * A task's loss of its logits and labels, f32[B], one number for each customer; null once it was reported that it does not fit the task's kind, or gives
+ * something else. Operands are as `lossOperands` says.
+ */
+export function evaluateLoss(
+  { kind, task }: TaskSettings,
+  { fn, given, span }: LossSetting,
+  operands: readonly StaticValue[],
+  context: Context,
+): Value | null {
+  const fits = fn.form === "definition" ? fn.definition.fits : [];
+  if (fits.length > 0 && !fits.some((name) => name.text === kind)) {
+    const message = `\`${functionName(fn)}\` is for ${fits.map((name) => name.text).join(" and ")} tasks`;
+    const notes = [{ message, span: fits[0]?.span ?? span }];
+    report(context, "task/loss-kind", span, { loss: functionName(fn), kind, task: task.name.text }, { notes });
+    return null;
   }
-  const { logits, labels } = lossOperands(kind, width);
-  const operands: readonly StaticValue[] = [
-    makeTensor(context, "input", [], { name: "logits", dtype: "f32", shape: logits }, loss.span),
-    makeTensor(context, "input", [], { name: "labels", dtype: labels.dtype, shape: labels.shape }, loss.span),
-  ];
-  const given = operands.map((value) => ({ name: null, nameSpan: null, value, span: loss.span }));
-  const result = applyFunction(loss.fn, [...given, ...loss.given], context, loss.span, loss.span);
-  if (result === poison || result.kind === "poison") return;
+  const first = operands.map((value) => ({ name: null, nameSpan: null, value, span }));
+  const result = applyFunction(fn, [...first, ...given], context, span, span);
+  if (result.kind === "poison") return null;
   const perRow =
     result.kind === "tensor" && result.value.type.shape.length === 1 && dimsEqual(result.value.type.shape[0] as Dim, symbolDim("B"));
-  if (!perRow)
-    report(context, "type/mismatch", loss.span, {
-      what: `the loss \`${functionName(loss.fn)}\``,
-      expected: "one number for each customer, f32[B]",
-      found: describe(result),
-    });
+  if (perRow) return result.value;
+  report(context, "type/mismatch", span, {
+    what: `the loss \`${functionName(fn)}\``,
+    expected: "one number for each customer, f32[B]",
+    found: describe(result),
+  });
+  return null;
 }

@@ -1,7 +1,6 @@
 import { formatDim, SymbolicDim } from "../ir/dim.ts";
-import type { Graph, Node, Value } from "../ir/graph.ts";
-import type { CheckedModel } from "../model.ts";
-import { type Change, pair } from "./change.ts";
+import type { Node, Value } from "../ir/graph.ts";
+import { type Change, changed, pair } from "./change.ts";
 
 /**
  * Numbers for values such that two values, of whichever graph, have one number if and only if they are computed in the same way from inputs and
@@ -10,9 +9,9 @@ import { type Change, pair } from "./change.ts";
 export class Structure {
   readonly #numbers = new Map<string, number>();
 
-  /** `paramName` gives the name under which a param counts. */
-  numbering(paramName: (name: string) => string): Numbering {
-    return new Numbering(this.#numbers, paramName);
+  /** `paramName` gives the name under which a param counts; `given` are nodes that count as what they are called, however they are computed. */
+  numbering(paramName: (name: string) => string, given: ReadonlyMap<Node, string> = new Map()): Numbering {
+    return new Numbering(this.#numbers, paramName, given);
   }
 }
 
@@ -23,9 +22,10 @@ export class Numbering {
   readonly #numbers: Map<string, number>;
   readonly #paramName: (name: string) => string;
 
-  constructor(numbers: Map<string, number>, paramName: (name: string) => string) {
+  constructor(numbers: Map<string, number>, paramName: (name: string) => string, given: ReadonlyMap<Node, string>) {
     this.#numbers = numbers;
     this.#paramName = paramName;
+    for (const [node, name] of given) this.#known.set(node, this.#number(formatKey(["given", name])));
   }
 
   of(value: Value): string {
@@ -81,40 +81,74 @@ const formatKey = (parts: unknown): string =>
     return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
   });
 
+/** What is compared of a model, by name. */
+export type Results = readonly { readonly name: string; readonly value: Value }[];
+
 /** Ops that are told of elsewhere: inputs and params as such, constants with what reads them. */
 const sources = new Set(["input", "param", "body_input", "constant", "full"]);
 const isConstant = ({ op }: Node): boolean => op === "constant" || op === "full";
 
 /**
- * Where the computation of outputs and penalties begins to differ: nodes of one graph that the other lacks although it has all that they read.
- * Grouped by path; what differs only since an input or a param does is not listed.
+ * Where results are computed differently, by path: ops, their settings and constants that one graph has at a path and the other has not,
+ * and places that read other operands than before. What differs only since an input or a param does is not listed, nor what follows from it.
  */
-export function compareComputation(a: CheckedModel, b: CheckedModel, numberings: readonly [Numbering, Numbering]): readonly Change[] {
+export function compareComputation(a: Results, b: Results, numberings: readonly [Numbering, Numbering]): readonly Change[] {
   const [nodesA, nodesB] = [nodesOf(a, numberings[0]), nodesOf(b, numberings[1])];
   const [numbersA, numbersB] = [numbersOf(nodesA, numberings[0]), numbersOf(nodesB, numberings[1])];
-  const before = beginnings(nodesA, numberings[0], numbersB);
-  const after = beginnings(nodesB, numberings[1], numbersA);
-  return pair([...before], [...after], ([path]) => path).flatMap(({ name, before: old, after: now }) => {
-    const from = old?.[1].join(", ") ?? null;
-    const to = now === null ? null : `${now[1].join(", ")}${now[1].join(", ") === from ? " of other operands" : ""}`;
-    const kind = from === null ? "added" : to === null ? "removed" : "changed";
+  const before = new Differing(nodesA, numberings[0], numbersB);
+  const after = new Differing(nodesB, numberings[1], numbersA);
+  return pair([...before.paths], [...after.paths], ([path]) => path).flatMap(({ name, before: old, after: now }): readonly Change[] => {
+    const own = { area: "computation", name: name === "" ? "(model)" : name, breaking: null } as const;
+    if (old !== null && now !== null) {
+      const [gone, fresh] = [without(old[1], now[1]).join(", "), without(now[1], old[1]).join(", ")];
+      if (gone !== "" || fresh !== "")
+        return changed(own.area, own.name, gone === "" ? "as before" : gone, fresh === "" ? "without" : fresh);
+    }
+    const [from, to] = [before.beginnings.get(name)?.join(", "), after.beginnings.get(name)?.join(", ")];
+    if (from === undefined && to === undefined) return [];
+    if (from !== undefined && to !== undefined) return [{ ...own, kind: "changed", before: from, after: `${to} of other operands` }];
     return [
-      {
-        area: "computation" as const,
-        kind: kind as Change["kind"],
-        name: name === "" ? "(model)" : name,
-        before: from,
-        after: to,
-        breaking: null,
-      },
+      from === undefined
+        ? { ...own, kind: "added", before: null, after: to ?? "" }
+        : { ...own, kind: "removed", before: from, after: null },
     ];
   });
 }
 
-/** Nodes that outputs and penalties need, bodies of loops included. */
-function nodesOf({ graph, penalties }: CheckedModel, numbering: Numbering): readonly Node[] {
+/** The nodes of a graph that another one lacks. */
+class Differing {
+  /** What stands at each path, as text. */
+  readonly paths = new Map<string, string[]>();
+  /** The part that does not follow from other nodes, inputs or params that differ. */
+  readonly beginnings = new Map<string, string[]>();
+
+  constructor(nodes: readonly Node[], numbering: Numbering, others: ReadonlySet<number>) {
+    const seen = new Set<number>();
+    const add = (to: Map<string, string[]>, node: Node) => to.set(node.path, [...(to.get(node.path) ?? []), describeNode(node)]);
+    for (const node of nodes) {
+      const number = numbering.ofNode(node);
+      if (sources.has(node.op) || others.has(number) || seen.has(number)) continue;
+      seen.add(number);
+      add(this.paths, node);
+      if (numbering.reads(node).every((read) => isConstant(read) || others.has(numbering.ofNode(read)))) add(this.beginnings, node);
+    }
+  }
+}
+
+/** What `items` has beyond `others`, repeats counted. */
+function without(items: readonly string[], others: readonly string[]): readonly string[] {
+  const left = [...others];
+  return items.filter((item) => {
+    const at = left.indexOf(item);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+}
+
+/** Nodes that results need, bodies of loops included. */
+function nodesOf(results: Results, numbering: Numbering): readonly Node[] {
   const seen = new Set<Node>();
-  const waiting: Node[] = [...graph.outputs, ...penalties].map(({ value }) => value.node);
+  const waiting: Node[] = results.map(({ value }) => value.node);
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     if (seen.has(node)) continue;
     seen.add(node);
@@ -127,23 +161,10 @@ function numbersOf(nodes: readonly Node[], numbering: Numbering): ReadonlySet<nu
   return new Set(nodes.map((node) => numbering.ofNode(node)));
 }
 
-function beginnings(nodes: readonly Node[], numbering: Numbering, others: ReadonlySet<number>): ReadonlyMap<string, readonly string[]> {
-  const found = new Map<string, string[]>();
-  const seen = new Set<number>();
-  for (const node of nodes) {
-    const number = numbering.ofNode(node);
-    if (sources.has(node.op) || others.has(number) || seen.has(number)) continue;
-    if (!numbering.reads(node).every((read) => isConstant(read) || others.has(numbering.ofNode(read)))) continue;
-    seen.add(number);
-    const ops = found.get(node.path) ?? [];
-    found.set(node.path, [...ops, describeNode(node)]);
-  }
-  return found;
-}
-
 /** `softmax(axis: 1)`, `mul(0.5)`. */
 function describeNode(node: Node): string {
-  const hidden = new Set(["dtype", "shape", "body", "states"]);
+  // Dims follow from widths, which are told of where they are stated.
+  const hidden = new Set(["dtype", "shape", "body", "states", "start", "stop", "depth"]);
   const attributes = Object.entries(node.attributes).flatMap(([key, value]) =>
     hidden.has(key) ? [] : [`${key}: ${formatKey(value).replaceAll('"', "")}`],
   );
@@ -156,17 +177,13 @@ function describeConstant(node: Node): readonly string[] {
   if (node.op === "full") return [String(node.attributes.value)];
   if (node.op !== "constant") return [];
   const { data } = node.attributes;
-  return [data.length === 1 ? String(data[0]) : `[${data.slice(0, 6).join(", ")}${data.length > 6 ? ", …" : ""}]`];
+  const shown = data.slice(0, 6).map((value) => String(Number(value.toPrecision(6))));
+  return [data.length === 1 ? String(data[0]) : `[${shown.join(", ")}${data.length > 6 ? ", …" : ""}]`];
 }
 
-/** Whether two graphs give every output and penalty of both in the same way. */
-export function sameComputation(
-  a: Pick<Graph, "outputs">,
-  b: Pick<Graph, "outputs">,
-  numberings: readonly [Numbering, Numbering],
-): boolean {
-  const outputs = pair(a.outputs, b.outputs, ({ name }) => name);
-  return outputs.every(
+/** Whether two models give every result of both in the same way. */
+export function sameComputation(a: Results, b: Results, numberings: readonly [Numbering, Numbering]): boolean {
+  return pair(a, b, ({ name }) => name).every(
     ({ before, after }) => before !== null && after !== null && numberings[0].of(before.value) === numberings[1].of(after.value),
   );
 }

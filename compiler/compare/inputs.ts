@@ -58,4 +58,5 @@ function compareInside(path: string, before: ModelSlice, after: ModelSlice): rea
   return compareSlices(path, within(before), within(after));
 }
 
-const describeSlice = ({ start, width }: ModelSlice): string => `${width} wide, columns ${start} to ${start + width - 1}`;
+const describeSlice = ({ start, width }: ModelSlice): string =>
+  width === 1 ? `column ${start}` : `columns ${start} to ${start + width - 1}`;

@@ -32,6 +32,8 @@ export interface EvaluatedEntry {
   readonly entry: Entry;
   readonly name: string;
   readonly unit: string | null;
+  /** What the names of its parameters begin with: `shared/perslay`. */
+  readonly path: string;
   readonly tensor: TensorValue;
 }
 
@@ -222,7 +224,7 @@ export class ModelScope implements Scope {
         expected: "an expert",
       });
     }
-    this.entries.push({ bank, entry, name, unit: unit?.unit ?? null, tensor: value });
+    this.entries.push({ bank, entry, name, unit: unit?.unit ?? null, path: context.place.path, tensor: value });
     return { ...value, span: entry.name.span };
   }
 }

@@ -1,20 +1,20 @@
 import type { Model, Output, Penalty } from "../../dsl/ast.ts";
 import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { collectDeclarations, type Declarations, settingOf } from "../check/declarations.ts";
-import { checkLoss, type FittingLosses, lossOperands } from "../check/losses.ts";
+import { evaluateLoss, lossOperands } from "../check/losses.ts";
 import { checkUnused } from "../check/unused.ts";
 import { type Dim, dimsEqual, symbolDim } from "../ir/dim.ts";
 import type { DType, Graph, GraphInput, GraphOutput, GraphParam } from "../ir/graph.ts";
-import type { CheckedModel, ModelBank, ModelGroup, ModelTask, ModelTransfer } from "../model.ts";
+import type { CheckedModel, ModelBank, ModelGroup, ModelLoss, ModelTask, ModelTransfer } from "../model.ts";
 import { prune } from "../passes/prune.ts";
 import { claim, declarePenalty } from "./body.ts";
-import { type Budget, type Context, report, Session } from "./context.ts";
+import { type Budget, type Context, type DeclaredParam, report, Session } from "./context.ts";
 import { toNumber } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import type { FileScope } from "./file-scope.ts";
 import { inputValue } from "./inputs.ts";
 import { labelCalls } from "./labels.ts";
-import { groupRecord, ModelScope, placeOf, routesOf } from "./model-scope.ts";
+import { type EvaluatedEntry, groupRecord, ModelScope, placeOf, routesOf } from "./model-scope.ts";
 import { namePenalties } from "./name-penalties.ts";
 import { Place } from "./place.ts";
 import { LocalScope, type Scope } from "./scope.ts";
@@ -33,6 +33,18 @@ import {
   textField,
 } from "./value.ts";
 
+/** A checked model with what it was made of, for lints. */
+export interface ElaboratedModel {
+  readonly checked: CheckedModel;
+  readonly declarations: Declarations;
+  /** Every entry of every bank, for each task or group where the bank is per task or group. */
+  readonly entries: readonly EvaluatedEntry[];
+  /** What predictions, outputs, penalties and losses depend on. */
+  readonly whole: Graph;
+  /** Where the parameters of the whole graph are declared. */
+  readonly params: readonly DeclaredParam[];
+}
+
 /** Checks a model and builds its graph; null when there are errors. */
 export function elaborateModel(
   model: Model,
@@ -40,14 +52,14 @@ export function elaborateModel(
   hash: string,
   budget: Budget,
   diagnostics: Diagnostic[],
-): CheckedModel | null {
+): ElaboratedModel | null {
   const own: Diagnostic[] = [];
   const declarations = collectDeclarations(model, own);
   const session = new Session(own, budget);
   const elaboration = new Elaboration(declarations, scope, session);
-  const checked = elaboration.run(hash, diagnostics);
+  const elaborated = elaboration.run(hash, diagnostics);
   diagnostics.push(...own);
-  return own.some((diagnostic) => diagnostic.severity === "error") ? null : checked;
+  return own.some((diagnostic) => diagnostic.severity === "error") ? null : elaborated;
 }
 
 class Elaboration {
@@ -80,7 +92,7 @@ class Elaboration {
   }
 
   /** `outside` are findings about the file: with errors there, values may be missing that nothing here has reported. */
-  run(hash: string, outside: readonly Diagnostic[]): CheckedModel | null {
+  run(hash: string, outside: readonly Diagnostic[]): ElaboratedModel | null {
     const { model } = this.#declarations;
     this.#scope.evaluateAll();
     this.#checkRoutes();
@@ -89,21 +101,25 @@ class Elaboration {
       const result = this.#flows.run(name);
       if (result !== null) results.set(name, result);
     }
-    const fitting: FittingLosses = new Set();
-    for (const settings of this.#settings.values()) checkLoss(settings, fitting, this.#session.diagnostics, this.#scope.contextFor());
     const predictions = this.#predictions(results);
     for (const output of this.#declarations.outputs) this.#evaluateOutput(output, results);
     for (const penalty of this.#declarations.penalties) this.#evaluatePenalty(penalty, results);
     const train = this.#train();
     const penalties = namePenalties(this.#session.penalties, this.#session.diagnostics);
+    // Last, so that the nodes of the model do not depend on its losses.
+    const losses = this.#losses(results);
     if ([...outside, ...this.#session.diagnostics].some((diagnostic) => diagnostic.severity === "error")) return null;
     const full = this.#graph(model.name.text, predictions);
     const trained = prune({
       ...full,
-      outputs: [...full.outputs, ...penalties.map(({ name, value }) => ({ name: `penalty ${name}`, value, doc: null }))],
+      outputs: [
+        ...full.outputs,
+        ...penalties.map(({ name, value }) => ({ name: `penalty ${name}`, value, doc: null })),
+        ...losses.map(({ task, rows }) => ({ name: `loss ${task}`, value: rows, doc: null })),
+      ],
     });
     checkUnused(this.#declarations, this.#scope, trained, this.#session);
-    return {
+    const checked: CheckedModel = {
       name: model.name.text,
       doc: model.doc,
       hash,
@@ -116,10 +132,15 @@ class Elaboration {
       transfers: this.#modelTransfers(),
       banks: this.#modelBanks(),
       penalties,
+      losses,
+      training: this.#trainingGraph(full, losses, penalties),
       trainingInputs: [...this.#trainingInputs].map(([name, { value }]) => ({ name, value })),
       outputs: this.#outputs.map(({ name, doc }) => ({ name, doc })),
       train,
     };
+    const kept = new Set(trained.params.map(({ name }) => name));
+    const params = [...this.#session.params.values()].filter(({ name }) => kept.has(name));
+    return { checked, declarations: this.#declarations, entries: this.#scope.entries, whole: trained, params };
   }
 
   // ── parts ─────────────────────────────────────────────────────────────────
@@ -209,7 +230,7 @@ class Elaboration {
 
   /** `epoch`, counted from 0, and the `label` of the task at hand. */
   #trainingName(name: string, context: Context, span: Model["span"]): TensorValue | undefined {
-    if (name === "epoch") return this.#trainingInput("epoch", "f32", [], span);
+    if (name === "epoch") return this.#trainingInput("train/epoch", "f32", [], span);
     const task = context.task === null ? null : textField(context.task, "name");
     const settings = task === null ? undefined : this.#settings.get(task);
     if (name !== "label" || settings === undefined) return undefined;
@@ -223,6 +244,48 @@ class Elaboration {
     const made = makeTensor(this.#scope.contextFor(), "input", [], { name, dtype, shape }, span);
     if (made.kind === "tensor") this.#trainingInputs.set(name, made);
     return made.kind === "tensor" ? made : undefined;
+  }
+
+  #losses(results: ReadonlyMap<string, TaskResult>): readonly ModelLoss[] {
+    return this.#declarations.order.flatMap((task) => {
+      const settings = this.#settings.get(task);
+      if (settings === undefined || settings.loss === null) return [];
+      const { loss, kind, width, record } = settings;
+      const base = this.#scope.contextFor();
+      const context = { ...base, place: placeOf("loss", { per: "task", unit: task, record }) };
+      const { logits, labels } = lossOperands(kind, width);
+      const label = this.#trainingInput(`label/${task}`, labels.dtype, labels.shape, loss.span);
+      const result = results.get(task)?.logit;
+      // Where the flow has a fault, the loss is checked with logits of the right shape.
+      const logit =
+        result === undefined
+          ? makeTensor(context, "input", [], { name: "logits", dtype: "f32", shape: logits }, loss.span)
+          : width === 1
+            ? squeezeWidth(result, task, context)
+            : result;
+      if (label === undefined || logit === null) return [];
+      const rows = evaluateLoss(settings, loss, [logit, label], context);
+      return rows === null ? [] : [{ task, rows, label: label.value }];
+    });
+  }
+
+  #trainingGraph(full: Graph, losses: readonly ModelLoss[], penalties: CheckedModel["penalties"]): Graph {
+    const fed = [...this.#trainingInputs].map(([name, { value }]) => ({
+      name,
+      value,
+      optional: false,
+      fill: 0,
+      vocabulary: null,
+      doc: null,
+    }));
+    return prune({
+      ...full,
+      inputs: [...full.inputs, ...fed],
+      outputs: [
+        ...losses.map(({ task, rows }) => ({ name: `loss/${task}`, value: rows, doc: null })),
+        ...penalties.map(({ name, value }) => ({ name: `penalty/${name}`, value, doc: null })),
+      ],
+    });
   }
 
   /** A context for each unit of a model-level output or penalty; per task, the flow's outputs are in scope. */
@@ -296,7 +359,7 @@ class Elaboration {
       const enabled = this.#settings.get(name);
       const settings = enabled ?? evaluateTask(task, -1, this.#declarations, null, context);
       if (settings === null) return [];
-      const { kind, width, weight, prefer, route, loss, activation } = settings;
+      const { kind, width, weight, positives, prefer, route, loss, activation } = settings;
       const given = loss?.given.map((argument, i) => [argument.name ?? `#${i}`, plainValue(argument.value)] as const) ?? [];
       return [
         {
@@ -306,6 +369,7 @@ class Elaboration {
           group: task.group?.text ?? null,
           enabled: enabled !== undefined,
           weight,
+          positives,
           loss: loss === null ? null : { name: functionName(loss.fn), settings: Object.fromEntries(given) },
           activation: activation === null ? null : functionName(activation),
           prefer,
@@ -333,7 +397,8 @@ class Elaboration {
       const entries = evaluated
         .filter((entry) => entry.unit === firstUnit)
         .map(({ name, tensor }) => ({ name, module: tensor.made?.name.text ?? null, shape: tensor.value.type.shape }));
-      return { name: bank.name.text, role: bank.role, per: bank.per === null || bank.per.unit === "model" ? null : bank.per.unit, entries };
+      const per = bank.per === null || bank.per.unit === "model" ? null : bank.per.unit;
+      return { name: bank.name.text, role: bank.role, per, entries, values: evaluated.map(({ tensor }) => tensor.value) };
     });
   }
 }

@@ -38,6 +38,7 @@ export interface TaskSettings {
   readonly kind: TaskKind;
   readonly width: number;
   readonly weight: number;
+  readonly positives: number | null;
   readonly prefer: readonly string[];
   readonly route: string | null;
   readonly loss: LossSetting | null;
@@ -91,6 +92,7 @@ export function evaluateTask(
     kind,
     width,
     weight,
+    positives: positiveShare(task, kind, context),
     prefer,
     route: routes[0]?.name ?? null,
     loss: lossSetting(task, context),
@@ -124,6 +126,23 @@ function numberSetting(task: Task, name: string, otherwise: number, context: Con
   if (value !== null && !(value >= 0 && Number.isFinite(value)))
     report(context, "type/range", setting.span, { message: `\`${name}\` is a number from 0 up, not ${value}` });
   return value ?? otherwise;
+}
+
+/** The stated share of rows with label 1. */
+function positiveShare(task: Task, kind: TaskKind, context: Context): number | null {
+  const setting = settingOf(task.settings, "positives");
+  if (setting === null) return null;
+  const value = toNumber(evaluate(setting, context), setting.span, "`positives`", context);
+  if (value === null) return null;
+  const message =
+    kind !== "binary"
+      ? `\`positives\` is the share of rows with label 1, and \`${task.name.text}\` is no binary task`
+      : value > 0 && value < 1
+        ? null
+        : `\`positives\` is a share between 0 and 1, not ${value}`;
+  if (message === null) return value;
+  report(context, "type/range", setting.span, { message });
+  return null;
 }
 
 /** Names of experts, each an entry of some `experts` bank. */

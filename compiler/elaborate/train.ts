@@ -7,7 +7,7 @@ import { listNames } from "./subscript.ts";
 import { describe } from "./value.ts";
 
 /** What a setting of the train block may be. */
-type Form = "count" | "epoch" | "number" | "positive" | "share" | "string" | "flag" | "names" | Options | ListOf;
+type Form = "count" | "epoch" | "number" | "positive" | "share" | "string" | "flag" | "names" | Words | Options | ListOf;
 
 const numberForms = {
   count: { expected: "a whole number from 1 up", holds: (n: number) => Number.isSafeInteger(n) && n >= 1 },
@@ -20,6 +20,11 @@ const numberForms = {
 /** One of several named forms with settings of their own: `adamw(lr: 5e-4)`. */
 interface Options {
   readonly options: Readonly<Record<string, Readonly<Record<string, Form>>>>;
+}
+
+/** One of several strings. */
+interface Words {
+  readonly words: readonly string[];
 }
 
 interface ListOf {
@@ -42,10 +47,10 @@ const settings: Readonly<Record<string, Form>> = {
   seed: "epoch",
   weighting: {
     options: {
-      uncertainty: { clamp: "positive", form: "string" },
+      uncertainty: { clamp: "positive", form: { words: ["sum", "kendall", "positive"] } },
       fixed: {},
       dwa: { temperature: "positive" },
-      gradnorm: { alpha: "number", lr: "positive" },
+      gradnorm: { alpha: "number", lr: "positive", over: "names" },
       pcgrad: {},
     },
   },
@@ -60,7 +65,7 @@ const settings: Readonly<Record<string, Form>> = {
         inter: "number",
         clamp_low: "number",
         clamp_high: "number",
-        mode: "string",
+        mode: { words: ["bounded", "source", "direction"] },
         over: "names",
         freeze_with: "names",
       },
@@ -124,9 +129,15 @@ class SettingsReader {
       const items = expr.items.map((item) => this.#option(item, form.each, `an item of ${what}`));
       return items.some((item) => item === null) ? null : items;
     }
-    if (typeof form === "object") return this.#option(expr, form, what);
+    if (typeof form === "object" && "options" in form) return this.#option(expr, form, what);
     const value = evaluate(expr, this.#context);
     if (value.kind === "poison") return null;
+    if (typeof form === "object") {
+      if (value.kind === "string" && form.words.includes(value.value)) return value.value;
+      const near = value.kind === "string" ? closest(value.value, form.words) : null;
+      const help = near === null ? null : `did you mean "${near}"?`;
+      return this.#fail(expr.span, `${what} must be one of ${form.words.map((word) => `"${word}"`).join(", ")}`, help);
+    }
     const number = value.kind === "number" && typeof value.value === "number" ? value.value : null;
     if (form in numberForms) {
       const { holds, expected } = numberForms[form as keyof typeof numberForms];
@@ -158,7 +169,7 @@ class SettingsReader {
       value: argument.value,
     }));
     const plain = this.record(fields, forms, `\`${name}\``);
-    return plain === null ? null : { form: name, ...plain };
+    return plain === null ? null : { option: name, ...plain };
   }
 
   #nameList(expr: Expr, what: string): readonly string[] | null {

@@ -1,12 +1,5 @@
 import { basename } from "node:path";
-import {
-  IndentationText,
-  type OptionalKind,
-  Project,
-  type PropertySignatureStructure,
-  type SourceFile,
-  VariableDeclarationKind,
-} from "ts-morph";
+import { IndentationText, type OptionalKind, Project, type PropertySignatureStructure, type SourceFile } from "ts-morph";
 import { lossOperands } from "../check/losses.ts";
 import { formatShape } from "../ir/dim.ts";
 import type { TensorType } from "../ir/graph.ts";
@@ -30,7 +23,8 @@ export function emitTypes(model: CheckedModel, origin: TypesOrigin): string {
   addData(file, model);
   addLoad(file, model);
   addHeader(file, model, origin);
-  return file.getFullText();
+  // ts-morph puts a blank line of its own before some statements.
+  return file.getFullText().replace(/\n{3,}/g, "\n\n");
 }
 
 function addHeader(file: SourceFile, model: CheckedModel, { spec, version }: TypesOrigin): void {
@@ -91,7 +85,7 @@ function addInterfaces(file: SourceFile, model: CheckedModel): void {
   file.addInterface({
     name: "Outputs",
     isExported: true,
-    docs: [tsDoc("What the model gives beside its predictions, for all rows at once.")],
+    docs: [tsDoc("What the model gives for one row beside its predictions.")],
     properties: model.outputs.map(({ name, doc }) => {
       const { type } = outputOf(model, name);
       return property(name, listType(type), [`${type.dtype}${formatShape(type.shape)}.`, doc]);
@@ -101,86 +95,42 @@ function addInterfaces(file: SourceFile, model: CheckedModel): void {
 
 function addData(file: SourceFile, model: CheckedModel): void {
   const tasks = enabledTasks(model);
-  const groups = model.groups.map((group) => ({
-    group,
-    members: tasks.filter((task) => task.group === group.name).map(({ name }) => name),
-  }));
   const slices = model.inputs.flatMap((input) => input.slices.flatMap((slice) => flattenSlice(input.name, input.name, slice)));
-  const banks = (role: "experts" | "routes") => model.banks.filter((bank) => bank.role === role);
-  const entries = (role: "experts" | "routes") => [...new Set(banks(role).flatMap((bank) => bank.entries.map(({ name }) => name)))];
+  const experts = model.banks.filter((bank) => bank.role === "experts");
+  const routes = model.banks.filter((bank) => bank.role === "routes");
 
-  addUnion(
-    file,
-    "Task",
-    tasks.map(({ name }) => name),
-    "A task that is predicted.",
-  );
-  addUnion(file, "Expert", entries("experts"), "An expert of any bank.");
-  addUnion(file, "Route", entries("routes"), "A route that groups or tasks take.");
-  addUnion(
-    file,
-    "Group",
-    model.groups.map(({ name }) => name),
-    "A group of tasks.",
-  );
-  addUnion(
-    file,
-    "Slice",
-    slices.map(({ path }) => path),
-    "A named part of an input's last axis.",
-  );
+  addUnion(file, "Task", tasks, "A task that is predicted.");
+  addUnion(file, "Expert", entriesOf(experts), "An expert of any bank.");
+  addUnion(file, "Route", entriesOf(routes), "An entry of a bank of routes, of which each task takes one.");
+  addUnion(file, "Group", model.groups, "A group of tasks.");
+  addUnion(file, "Slice", slices, "A named part of an input's last axis.");
 
-  addConst(
-    file,
-    "spec",
-    `{ name: ${JSON.stringify(model.name)}, hash: ${JSON.stringify(model.hash)} } as const`,
-    "The model, and the sha256 of its sources.",
-  );
-  addTable(
-    file,
-    "inputs",
-    model.inputs.map((input) => [input.name, { type: describeType(input), optional: input.optional }]),
-    "keyof Inputs",
-    "The inputs with their types as the spec writes them.",
-  );
-  addTable(
-    file,
-    "tasks",
-    tasks.map(({ name, kind, width, group }) => [name, { kind, width, group }]),
-    "Task",
-    "The tasks: `width` is the number of values of a prediction.",
-  );
-  for (const [role, type] of [
-    ["experts", "Expert"],
-    ["routes", "Route"],
-  ] as const) {
-    const what =
-      role === "experts"
-        ? "The banks of experts: `index` is the place of an expert in its bank, such as that of its gate weight."
-        : "The banks of routes.";
-    const rows = banks(role).map(
-      (bank) =>
-        [
-          bank.name,
-          Object.fromEntries(bank.entries.map(({ name, shape }, index) => [name, { index, type: `f32${formatShape(shape)}` }])),
-        ] as const,
-    );
-    addTable(file, role, rows, null, what, `Readonly<Record<string, Readonly<Partial<Record<${type}, object>>>>>`);
-  }
-  addTable(
-    file,
-    "groups",
-    groups.map(({ group, members }) => [group.name, { route: group.route, tasks: members }]),
-    "Group",
-    "The groups with their tasks.",
-  );
-  addTable(
-    file,
-    "slices",
-    slices.map(({ path, input, start, end }) => [path, { input, start, end }]),
-    "Slice",
-    "The slices: columns [start, end) of the last axis of `input`.",
-  );
+  addConst(file, "spec", `${literal({ name: model.name, hash: model.hash }, 0)} as const`, "The model, and the sha256 of its sources.");
+  addTable(file, "inputs", "keyof Inputs, object", "The inputs, with their types as the spec writes them.", model.inputs, (input) => ({
+    type: describeType(input),
+    optional: input.optional,
+  }));
+  const taskDoc = "The tasks; `width` is the number of values of a prediction.";
+  addTable(file, "tasks", "Task, object", taskDoc, tasks, ({ kind, width, group }) => ({ kind, width, group }));
+  const bankDoc = "The banks of experts; `index` is the place of an expert in its bank, such as that of its gate weight.";
+  addTable(file, "experts", "string, Readonly<Partial<Record<Expert, object>>>", bankDoc, experts, placesIn);
+  addTable(file, "routes", "string, Readonly<Partial<Record<Route, object>>>", "The banks of routes.", routes, placesIn);
+  addTable(file, "groups", "Group, object", "The groups with their tasks.", model.groups, ({ name, route }) => ({
+    route,
+    tasks: tasks.filter((task) => task.group === name).map((task) => task.name),
+  }));
+  const sliceDoc = "The slices: columns [start, end) of the last axis of `input`.";
+  addTable(file, "slices", "Slice, object", sliceDoc, slices, ({ input, start, end }) => ({ input, start, end }));
+}
+
+type Banks = CheckedModel["banks"];
+
+function entriesOf(banks: Banks): readonly { readonly name: string }[] {
+  return [...new Set(banks.flatMap((bank) => bank.entries.map(({ name }) => name)))].map((name) => ({ name }));
+}
+
+function placesIn({ entries }: Banks[number]): object {
+  return Object.fromEntries(entries.map(({ name, shape }, index) => [name, { index, type: `f32${formatShape(shape)}` }]));
 }
 
 function addLoad(file: SourceFile, model: CheckedModel): void {
@@ -231,9 +181,9 @@ function targetType({ kind, width }: ModelTask): string {
   return kind === "classes" || width === 1 ? "number" : "Vector";
 }
 
-/** What comes back: lists of numbers or truth values. */
+/** What comes back for one row: lists of numbers or truth values. */
 function listType({ dtype, shape }: TensorType): string {
-  return inLists(dtype === "bool" ? "boolean" : "number", shape.length);
+  return inLists(dtype === "bool" ? "boolean" : "number", shape.length - 1);
 }
 
 function inLists(element: string, depth: number): string {
@@ -272,15 +222,16 @@ function outputOf(model: CheckedModel, name: string): { readonly type: TensorTyp
 
 interface FlatSlice {
   /** `features.base.rfm`, as a column of a batch file is called. */
-  readonly path: string;
+  readonly name: string;
   readonly input: string;
   readonly start: number;
   readonly end: number;
+  readonly doc: string | null;
 }
 
-function flattenSlice(input: string, parent: string, { name, start, width, slices }: ModelSlice): readonly FlatSlice[] {
+function flattenSlice(input: string, parent: string, { name, start, width, slices, doc }: ModelSlice): readonly FlatSlice[] {
   const path = `${parent}.${name}`;
-  return [{ path, input, start, end: start + width }, ...slices.flatMap((inner) => flattenSlice(input, path, inner))];
+  return [{ name: path, input, start, end: start + width, doc }, ...slices.flatMap((inner) => flattenSlice(input, path, inner))];
 }
 
 function property(name: string, type: string, docs: readonly (string | null)[]): OptionalKind<PropertySignatureStructure> {
@@ -291,46 +242,56 @@ function property(name: string, type: string, docs: readonly (string | null)[]):
 function tsDoc(...paragraphs: readonly (string | null)[]): { readonly description: string } {
   const text = paragraphs
     .filter((paragraph) => paragraph !== null)
-    .join("\n\n")
-    .replaceAll("*/", "*\\/");
+    .map(escaped)
+    .join("\n\n");
   // ts-morph puts a text on the line of the opening unless it starts on the next one.
   return { description: text.includes("\n") ? `\n${text}` : text };
 }
 
-function addUnion(file: SourceFile, name: string, members: readonly string[], doc: string): void {
-  const literals = members.map((member) => JSON.stringify(member));
-  const oneLine = literals.join(" | ");
-  const type = literals.length === 0 ? "never" : oneLine.length <= 100 ? oneLine : literals.map((literal) => `\n  | ${literal}`).join("");
-  file.addTypeAlias({ name, isExported: true, docs: [tsDoc(doc)], type });
+/** A text that does not end the comment it stands in. */
+function escaped(text: string): string {
+  return text.replaceAll("*/", "*\\/");
 }
 
-function addTable(
+function addUnion(file: SourceFile, name: string, members: readonly { readonly name: string }[], doc: string): void {
+  const literals = members.map((member) => JSON.stringify(member.name));
+  const oneLine = ` ${literals.join(" | ")}`;
+  const type = literals.length === 0 ? " never" : fits(oneLine, 0) ? oneLine : literals.map((text) => `\n  | ${text}`).join("");
+  file.addStatements(`\n/** ${doc} */\nexport type ${name} =${type};`);
+}
+
+/** `type` is the key and value of the record that the table has to be. */
+function addTable<Row extends { readonly name: string; readonly doc?: string | null }>(
   file: SourceFile,
   name: string,
-  rows: readonly (readonly [key: string, value: object])[],
-  key: string | null,
+  type: string,
   doc: string,
-  type = `Readonly<Record<${key}, object>>`,
+  rows: readonly Row[],
+  describe: (row: Row) => object,
 ): void {
-  const lines = rows.map(([row, value]) => `\n  ${dataKey(row)}: ${inline(value)},`);
-  addConst(file, name, `{${lines.join("")}${lines.length > 0 ? "\n" : ""}} as const satisfies ${type}`, doc);
+  const comment = (text: string) => `  /** ${escaped(text).replaceAll("\n", "\n   * ")} */\n`;
+  const entries = rows.map((row) => `${row.doc ? comment(row.doc) : ""}  ${dataKey(row.name)}: ${literal(describe(row), 1)},\n`);
+  const value = entries.length === 0 ? "{}" : `{\n${entries.join("")}}`;
+  addConst(file, name, `${value} as const satisfies Readonly<Record<${type}>>`, doc);
 }
 
-function addConst(file: SourceFile, name: string, initializer: string, doc: string): void {
-  file.addVariableStatement({
-    declarationKind: VariableDeclarationKind.Const,
-    isExported: true,
-    docs: [tsDoc(doc)],
-    declarations: [{ name, initializer }],
-  });
+function addConst(file: SourceFile, name: string, value: string, doc: string): void {
+  // As a text: ts-morph would indent the lines of an initialiser.
+  file.addStatements(`\n/** ${doc} */\nexport const ${name} = ${value};`);
 }
 
-/** Plain data as TypeScript on one line. */
-function inline(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(inline).join(", ")}]`;
+/** Plain data as TypeScript, a record on one line where it fits. */
+function literal(value: unknown, depth: number): string {
+  if (Array.isArray(value)) return `[${value.map((item) => literal(item, depth)).join(", ")}]`;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
-  const entries = Object.entries(value).map(([key, item]) => `${dataKey(key)}: ${inline(item)}`);
-  return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
+  const entries = Object.entries(value).map(([key, item]) => `${dataKey(key)}: ${literal(item, depth + 1)}`);
+  const oneLine = entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
+  const indent = "  ".repeat(depth);
+  return fits(oneLine, depth) ? oneLine : `{\n${entries.map((entry) => `${indent}  ${entry},\n`).join("")}${indent}}`;
+}
+
+function fits(text: string, depth: number): boolean {
+  return text.length + 2 * depth <= 110;
 }
 
 function propertyName(name: string): string {

@@ -1,6 +1,7 @@
-import { copyNodes } from "../ir/copy-nodes.ts";
+import { copyBody, copyNodes } from "../ir/copy-nodes.ts";
 import { type Dim, subtractDims } from "../ir/dim.ts";
 import type { TensorType, Value } from "../ir/graph.ts";
+import { operandsOf } from "../ir/reachable.ts";
 import type { VjpCall } from "./vjp.ts";
 
 /**
@@ -15,32 +16,44 @@ export function reverseScan(call: VjpCall<"scan">): readonly (Value | null)[] {
   const backwards = (value: Value) => g.reverse(value, axis);
 
   // positions among the states, the operands and the captures
+  const read = new Set([...body.nodes.flatMap(operandsOf), ...body.results]);
+  const isRead = (input: number) => read.has(body.inputs[input] as Value);
   const floats = positions(states, (state) => (inputs[state] as Value).type.dtype === "f32");
+  const stacked = floats.filter((state) => state < states - final && cotangents[state]);
+  const atEnd = floats.filter((state) => state >= states - final && cotangents[state]);
+  const carried = floats.filter((state) => isRead(state) || atEnd.includes(state));
   const slices = positions(inputs.length, (input) => input >= states && call.wants(input));
   const captures = positions(body.captures.length, (capture) => call.wants(inputs.length + capture));
-  const stacked = floats.filter((state) => state < states - final && cotangents[state]);
+  const taken = positions(inputs.length, isRead);
 
   const initial = [
     ...slices.map((input) => zeros(body.inputs[input] as Value)),
-    ...floats.map((state) => (stacked.includes(state) ? null : cotangents[state]) ?? zeros(inputs[state] as Value)),
+    ...carried.map((state) => (atEnd.includes(state) ? (cotangents[state] as Value) : zeros(inputs[state] as Value))),
     ...captures.map((capture) => zeros(body.captures[capture] as Value)),
   ];
-  const over = [...statesBefore(call), ...inputs.slice(states), ...stacked.map((state) => cotangents[state] as Value)].map(backwards);
+  const before = statesBefore(call);
+  const over = [
+    ...taken.map((input) => (input < states ? before(input) : (inputs[input] as Value))),
+    ...stacked.map((state) => cotangents[state] as Value),
+  ].map(backwards);
   const sliceTypes = over.map(({ type }): TensorType => ({ dtype: type.dtype, shape: type.shape.toSpliced(axis, 1) }));
 
   const reversed = g.builder.body([...initial.map(({ type }) => type), ...sliceTypes], node, (values) => {
-    const [, fromLater, sums, taken, given] = split(values, [slices.length, floats.length, captures.length, inputs.length, stacked.length]);
-    const copies = new Map(body.inputs.map((value, i) => [value, taken[i] as Value]));
+    const counts = [slices.length, carried.length, captures.length, taken.length, stacked.length] as const;
+    const [, fromLater, sums, step, given] = split(values, counts);
+    const copies = new Map(taken.map((input, i) => [body.inputs[input] as Value, step[i] as Value]));
     copyNodes(g.builder, body.nodes, copies);
-    const seeds = floats.map((state, i) => {
-      const result = body.results[state] as Value;
-      const own = given[stacked.indexOf(state)];
-      const later = fromLater[i] as Value;
-      return { value: copies.get(result) ?? result, cotangent: own === undefined ? later : g.add(later, own) };
-    });
-    const by = [...[...slices, ...floats].map((input) => taken[input] as Value), ...captures.map((i) => body.captures[i] as Value)];
+    const copyOf = (value: Value) => copies.get(value) ?? value;
+    const seeds = [
+      ...carried.map((state, i) => ({ value: copyOf(body.results[state] as Value), cotangent: fromLater[i] as Value })),
+      ...stacked.map((state, i) => ({ value: copyOf(body.results[state] as Value), cotangent: given[i] as Value })),
+    ];
+    const by = [
+      ...[...slices, ...carried].map((input) => copyOf(body.inputs[input] as Value)),
+      ...captures.map((i) => body.captures[i] as Value),
+    ];
     const found = call.pullBack(seeds, by).map((cotangent, i) => cotangent ?? zeros(by[i] as Value));
-    const [ofStep, ofCaptures] = split(found, [slices.length + floats.length, captures.length]);
+    const [ofStep, ofCaptures] = split(found, [slices.length + carried.length, captures.length]);
     return [...ofStep, ...ofCaptures.map((cotangent, i) => g.add(sums[i] as Value, cotangent))];
   });
   if (reversed === null) throw new Error("a reversed body always has results");
@@ -51,24 +64,25 @@ export function reverseScan(call: VjpCall<"scan">): readonly (Value | null)[] {
     body: reversed,
   });
 
-  const [ofSlices, ofStates, ofCaptures] = split(results, [slices.length, floats.length, captures.length]);
+  const [ofSlices, ofStates, ofCaptures] = split(results, [slices.length, carried.length, captures.length]);
   const cotangentsOf = new Array<Value | null>(inputs.length + body.captures.length).fill(null);
   for (const [i, input] of slices.entries()) cotangentsOf[input] = backwards(ofSlices[i] as Value);
-  for (const [i, state] of floats.entries()) cotangentsOf[state] = ofStates[i] as Value;
+  for (const [i, state] of carried.entries()) cotangentsOf[state] = ofStates[i] as Value;
   for (const [i, capture] of captures.entries()) cotangentsOf[inputs.length + capture] = ofCaptures[i] as Value;
   return cotangentsOf;
 }
 
-/** The states that the steps start from, stacked. */
-function statesBefore({ g, node, attributes, inputs }: VjpCall<"scan">): readonly Value[] {
+/** The values of a state that the steps start from, stacked. */
+function statesBefore({ g, node, attributes, inputs }: VjpCall<"scan">): (state: number) => Value {
   const { axis, states, final = 0, body } = attributes;
   // A loop that keeps some states at the end only is run again, and keeps all.
-  const after = final === 0 ? node.outputs : g.ops("scan", inputs, { axis, states, body });
+  const after = final === 0 ? node.outputs : g.ops("scan", inputs, { axis, states, body: copyBody(g.builder, body, node) });
   const beforeLast = subtractDims((inputs[states] as Value).type.shape[axis] as Dim, 1);
-  return inputs.slice(0, states).map((state, i) => {
-    const first = g.reshape(state, state.type.shape.toSpliced(axis, 0, 1));
-    return beforeLast === 0 ? first : g.concat([first, g.slice(after[i] as Value, axis, 0, beforeLast)], axis);
-  });
+  return (state) => {
+    const { type } = inputs[state] as Value;
+    const first = g.reshape(inputs[state] as Value, type.shape.toSpliced(axis, 0, 1));
+    return beforeLast === 0 ? first : g.concat([first, g.slice(after[state] as Value, axis, 0, beforeLast)], axis);
+  };
 }
 
 function positions(count: number, holds: (position: number) => unknown): readonly number[] {

@@ -6,6 +6,8 @@ import { liveNodes, prune } from "./prune.ts";
 
 /** What a rule may do with the node that it sees. */
 export interface Rewriter {
+  /** For rules that make loops; what they add to it is not offered to the rules. */
+  readonly builder: GraphBuilder;
   /** Appends a node at the place of the one that is rewritten; throws if its operands do not fit. */
   add<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): Value;
 }
@@ -32,13 +34,25 @@ export function rewriteGraph(graph: Graph, rules: readonly Rule[]): Graph {
   });
 }
 
+/**
+ * Copies a graph into a builder, to which more can then be added; the rules may add to it as well. Nothing is pruned.
+ *
+ * @returns the copy of each value of the graph
+ */
+export function copyGraph(graph: Graph, builder: GraphBuilder, rules: readonly Rule[]): (value: Value) => Value {
+  const copy = new Copy(rules, builder);
+  copy.nodes(graph.nodes);
+  return (value) => copy.valueOf(value);
+}
+
 class Copy {
-  readonly builder = new GraphBuilder();
+  readonly builder: GraphBuilder;
   readonly #rules: readonly Rule[];
   readonly #copies = new Map<Value, Value>();
 
-  constructor(rules: readonly Rule[]) {
+  constructor(rules: readonly Rule[], builder = new GraphBuilder()) {
     this.#rules = rules;
+    this.builder = builder;
   }
 
   nodes(nodes: readonly Node[]): void {
@@ -66,7 +80,10 @@ class Copy {
     const made = this.builder.add(op, inputs, attributes, origin);
     if (isShapeError(made)) throw new Error(`rewriting made a ${op} at ${origin.path} whose operands do not fit: ${made.message}`);
     const node = (made[0] as Value).node;
-    const rewriter: Rewriter = { add: (next, operands, settings) => this.#make(next, operands, settings, origin)[0] as Value };
+    const rewriter: Rewriter = {
+      builder: this.builder,
+      add: (next, operands, settings) => this.#make(next, operands, settings, origin)[0] as Value,
+    };
     for (const rule of this.#rules) {
       const replacement = rule(node, inputs, rewriter);
       if (replacement !== null) return replacement;

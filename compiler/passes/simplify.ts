@@ -1,8 +1,13 @@
+import { shapesEqual } from "../ir/algebra.ts";
 import { addDims, type Dim, dimsEqual, subtractDims } from "../ir/dim.ts";
 import type { Graph, Node, Value } from "../ir/graph.ts";
 import { evaluateNode } from "../ir/interpreter.ts";
 import { makeArray, sizeOf } from "../ir/ndarray.ts";
+import type { OpAttributes, OpName } from "../ops/attributes.ts";
+import { elementwise } from "../ops/elementwise.ts";
+import { isShapeError } from "../ops/op.ts";
 import { provablyNonNegative } from "../ops/shape-rules.ts";
+import { inferTypes } from "../ops/table.ts";
 import { type Rewriter, type Rule, rewriteGraph } from "./rewrite.ts";
 
 /** Folded constants hold at most this many values. */
@@ -81,6 +86,24 @@ const sliceOfSlice: Rule = (node, [x], rewriter) => {
   return [rewriter.add("slice", x.node.inputs, { axis, start: addDims(offset, start), stop: addDims(offset, stop) })];
 };
 
+/** An elementwise op stretches its operands itself: f(expand(x), y) → f(x, y) where y gives the shape. */
+const expandedOperand: Rule = (node, inputs, rewriter) => {
+  if (inputs.length < 2 || !Object.hasOwn(elementwise, node.op)) return null;
+  for (const [i, input] of inputs.entries()) {
+    if (input.node.op !== "expand") continue;
+    const operands = inputs.with(i, input.node.inputs[0] as Value);
+    const types = inferTypes<OpName>(
+      node.op,
+      operands.map(({ type }) => type),
+      node.attributes as OpAttributes[OpName],
+    );
+    const [type] = isShapeError(types) ? [] : types;
+    if (type !== undefined && shapesEqual(type.shape, (node.outputs[0] as Value).type.shape))
+      return [rewriter.add<OpName>(node.op, operands, node.attributes as OpAttributes[OpName])];
+  }
+  return null;
+};
+
 /** A slice that lies within one part of a concat is a slice of that part. */
 const sliceOfConcat: Rule = (node, [x], rewriter) => {
   if (node.op !== "slice" || x?.node.op !== "concat" || x.node.attributes.axis !== node.attributes.axis) return null;
@@ -118,6 +141,7 @@ export const simplifications: readonly Rule[] = [
   transposeOfTranspose,
   sliceOfSlice,
   sliceOfConcat,
+  expandedOperand,
   foldConstants,
 ];
 

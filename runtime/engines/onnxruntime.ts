@@ -4,6 +4,8 @@ import { type Batch, type Engine, EngineMissing, makeTensor, type Tensor } from 
 export interface OnnxRuntimeOptions {
   /** Threads within one op; by default as many as there are cores. */
   readonly threads?: number;
+  /** Plans one block for all tensors after the first run, which is faster for small graphs and doubles the memory of large ones. True by default. */
+  readonly memoryPattern?: boolean;
 }
 
 /** ONNX Runtime on the CPU, over the bytes of a model or the path of one (needed where its weights lie in a file beside it). */
@@ -12,6 +14,7 @@ export async function onnxRuntimeEngine(model: Uint8Array | string, options: Onn
   const sessionOptions: InferenceSession.SessionOptions = {
     executionProviders: ["cpu"],
     logSeverityLevel: 3,
+    enableMemPattern: options.memoryPattern ?? true,
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
   };
   const session = await (typeof model === "string"

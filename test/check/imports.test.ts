@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { checkFile, checkSource } from "../../compiler/driver.ts";
+import { checkFile, checkSource, libraryFolder } from "../../compiler/driver.ts";
 
 let root = "";
 
@@ -171,4 +171,22 @@ ${modelOf("", "Faulty(x[:, 0:4], x[:, 4:8])")}`;
   const placeOf = ({ code, span }: (typeof plain)[number]) => [code, span?.source.library, span?.start, span?.end];
   expect(plain.map(placeOf)).toEqual([["dim/mismatch", false, expect.any(Number), expect.any(Number)]]);
   expect(alike.map(placeOf)).toEqual(plain.map(placeOf));
+});
+
+test("a result depends on what was read and on what was looked for", () => {
+  write("project/package.json", "{}");
+  write("project/parts/head.ple", head);
+  const imports = 'import { Head } from "./parts/head"\nimport { Other } from "./missing"';
+  const text = modelOf(imports, "Head(x)").replace("input x", 'input y from "schema.yaml"\n  input x');
+  const { dependencies } = checkFile(write("project/m.ple", text));
+  const own = dependencies.filter((path) => path.startsWith(root)).map((path) => path.slice(root.length + 1));
+  expect(own.sort()).toEqual([
+    "project/m.ple",
+    "project/missing",
+    "project/missing.ple",
+    "project/parts/head",
+    "project/parts/head.ple",
+    "project/schema.yaml",
+  ]);
+  expect(dependencies).toContain(join(libraryFolder(), "prelude.ple"));
 });

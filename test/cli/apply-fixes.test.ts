@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { applySafeFixes } from "../../cli/apply-fixes.ts";
+import { applyFixes } from "../../cli/apply-fixes.ts";
 import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { Source } from "../../dsl/source.ts";
 
@@ -10,7 +10,7 @@ function finding(edits: readonly (readonly [start: number, end: number, text: st
   return { code: "x/y", severity: "error", message: "", span: null, notes: [], help: null, fixes: [fix] };
 }
 
-describe("applySafeFixes", () => {
+describe("applyFixes", () => {
   it.each([
     ["one", [finding([[1, 2, "X"]])], "aXcdef", 1],
     ["several, in any order", [finding([[4, 5, "YY"]]), finding([[0, 1, ""]])], "bcdYYf", 2],
@@ -43,6 +43,6 @@ describe("applySafeFixes", () => {
       1,
     ],
   ] as const)("%s", (_, diagnostics, text, applied) => {
-    expect(applySafeFixes(source, diagnostics)).toEqual({ text, applied });
+    expect(applyFixes(source, diagnostics, (fix) => fix.safe)).toEqual({ text, applied });
   });
 });

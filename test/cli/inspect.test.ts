@@ -1,5 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
+import { parse as parseYaml } from "yaml";
 import type { ParamTree } from "../../cli/summary.ts";
+import { checkFile } from "../../compiler/driver.ts";
 import { runCli, temporaryFolder } from "./run-cli.ts";
 import { good, withError } from "./specs.ts";
 
@@ -50,6 +52,77 @@ describe("plec ir", () => {
     expect(simplified.stdout).toContain("softmax");
     expect(raw.stdout.split("\n").length).toBeGreaterThanOrEqual(simplified.stdout.split("\n").length);
     expect(simplified.stdout.endsWith("\n")).toBe(true);
+  });
+});
+
+describe("plec ir --format", () => {
+  interface Dump {
+    readonly hash: string;
+    readonly tasks: readonly { readonly name: string }[];
+    readonly graph: {
+      readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
+      readonly nodes: readonly {
+        readonly op: string;
+        readonly inputs: readonly string[];
+        readonly outputs: readonly { readonly name: string }[];
+        readonly attributes: object;
+      }[];
+      readonly results: readonly { readonly name: string; readonly value: string; readonly shape: readonly (number | string)[] }[];
+    };
+  }
+
+  it("prints the same model as JSON and as YAML, the same each time, whole", async () => {
+    const [json, again, yaml] = await Promise.all(["json", "json", "yaml"].map((format) => runCli(["ir", spec, "--format", format])));
+    expect(json?.stdout).toBe(again?.stdout);
+    const dump: Dump = JSON.parse(json?.stdout ?? "");
+    expect(parseYaml(yaml?.stdout ?? "")).toEqual(dump);
+    expect(Object.keys(dump)).toEqual([
+      "version",
+      "name",
+      "doc",
+      "hash",
+      "parameters",
+      "inputs",
+      "banks",
+      "groups",
+      "tasks",
+      "transfers",
+      "order",
+      "outputs",
+      "penalties",
+      "train",
+      "graph",
+    ]);
+    const [model] = checkFile(spec).models;
+    expect(dump.graph.parameters.map(({ name, shape }) => [name, shape])).toEqual(
+      model?.graph.params.map(({ name, value }) => [name, value.type.shape]),
+    );
+    expect(dump.graph.results.map(({ name }) => name)).toEqual(["ctr", "stage", "gates/ctr", "gates/stage"]);
+    expect(dump.graph.results[1]?.shape).toEqual(["B", 3]);
+  });
+
+  it("names every value before it is read, bodies of loops included", async () => {
+    for (const path of [spec, "specs/ple_cluster_adatt.ple"]) {
+      const dump: Dump = JSON.parse((await runCli(["ir", path, "--format", "json", "--raw"])).stdout);
+      const known = new Set<string>();
+      const visit = (nodes: Dump["graph"]["nodes"]): void => {
+        for (const node of nodes) {
+          for (const input of node.inputs) expect(known.has(input)).toBe(true);
+          const { body } = node.attributes as {
+            readonly body?: { readonly inputs: readonly { readonly name: string }[]; readonly nodes: Dump["graph"]["nodes"] };
+          };
+          for (const input of body?.inputs ?? []) known.add(input.name);
+          if (body !== undefined) visit(body.nodes);
+          for (const output of node.outputs) known.add(output.name);
+        }
+      };
+      visit(dump.graph.nodes);
+      for (const { value } of dump.graph.results) expect(known.has(value)).toBe(true);
+    }
+  });
+
+  it("knows three formats", async () => {
+    expect(await runCli(["ir", spec, "--format", "xml"])).toMatchObject({ code: 2, stderr: expect.stringContaining("text, json, yaml") });
   });
 });
 

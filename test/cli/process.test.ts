@@ -62,15 +62,15 @@ describe("the bundled command line", () => {
     const script = `
       process.argv = [process.execPath, "plec", ...${JSON.stringify(args)}];
       process.stdout.write = () => true;
-      await import(${JSON.stringify(new URL("../../dist/plec.js", import.meta.url).href)});
+      await import(${JSON.stringify(new URL("../../dist/plec.cjs", import.meta.url).href)});
       const { createRequire } = await import("node:module");
-      const packages = Object.keys(createRequire(import.meta.url).cache).map((path) => path.match(/node_modules.(onnx[^/\\\\]*|protobufjs)/)?.[1]);
+      const packages = Object.keys(createRequire(import.meta.url).cache).map((path) => path.match(/node_modules.(onnx[^/\\\\]*|protobufjs|ts-morph)/)?.[1]);
       process.stderr.write(JSON.stringify([...new Set(packages.filter((name) => name !== undefined))].sort()));
     `;
     return JSON.parse(spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }).stderr);
   }
 
-  it.each([["check", spec], ["summary", spec], ["ir", spec], ["fmt", "--check", spec], ["explain"]])(
+  it.each([["check", spec], ["summary", spec], ["ir", spec], ["fmt", "--check", spec], ["explain"], ["completions", "bash"]])(
     "%s loads no heavy package",
     (...args) => {
       expect(heavyPackagesOf(args)).toEqual([]);
@@ -81,6 +81,7 @@ describe("the bundled command line", () => {
     expect(heavyPackagesOf(["run", spec, "--generate", "1"])).toEqual(
       expect.arrayContaining(["onnx-proto", "onnxruntime-node", "protobufjs"]),
     );
+    expect(heavyPackagesOf(["types", spec])).toEqual(["ts-morph"]);
   });
 });
 

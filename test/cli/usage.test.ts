@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { runCli } from "./run-cli.ts";
 
-const commands = ["check", "fmt", "compile", "run", "summary", "ir", "explain"];
+const commands = ["check", "lint", "fmt", "compile", "run", "summary", "ir", "types", "init", "explain", "completions"];
 
 describe("help", () => {
   it("lists every command", async () => {
@@ -49,6 +49,10 @@ describe("wrong use exits with 2, says why on standard error and prints nothing 
     [["run", "x.ple", "--generate", "1", "--engine", "gpu"], "Allowed choices are ort, tfjs, interpreter."],
     [["run", "x.onnx", "--generate", "1", "--engine", "interpreter"], "the interpreter runs specs, not compiled models"],
     [["run", "package.json", "--generate", "1", "--model", "A", "--weights", "w", "--seed", "1"], "cannot be used with option"],
+    [["types", "no-such-file.ple"], "cannot read no-such-file.ple"],
+    [["types", "specs"], "specs is a folder; name a .ple file"],
+    [["completions"], "missing required argument 'shell'"],
+    [["completions", "tcsh"], "Allowed choices are bash, zsh, fish."],
     [["explain", "dim/mismach"], "there is no diagnostic dim/mismach; did you mean dim/mismatch?"],
   ])("%j", async (argv, message) => {
     const { code, stdout, stderr } = await runCli(argv);

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
 
 const folder = mkdtempSync(join(tmpdir(), "plec-docs-"));
-cpSync("specs", join(folder, "specs"), { recursive: true });
+for (const name of ["specs", "examples"]) cpSync(name, join(folder, name), { recursive: true });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** The plec commands of a page's shell examples, in order: later ones may read what earlier ones wrote. */
@@ -14,11 +14,30 @@ function commandsOf(page: string): readonly string[] {
   return blocks.flatMap((block) => block.split("\n")).filter((line) => line.startsWith("npx plec "));
 }
 
-test.each(commandsOf("README.md"))("%s", { timeout: 60_000 }, (line) => {
+const pages = [
+  "README.md",
+  "docs/diff.md",
+  "docs/import.md",
+  "docs/ir.md",
+  "docs/lint/README.md",
+  "examples/import/README.md",
+  "docs/starting.md",
+  "docs/typescript.md",
+];
+
+test.each(pages.flatMap(commandsOf))("%s", { timeout: 60_000 }, (line) => {
   const args = line
     .replace(/\s+#.*$/, "")
     .split(/\s+/)
     .slice(2);
   const { status, stderr } = spawnSync(process.execPath, [resolve("bin/plec.js"), ...args], { cwd: folder, encoding: "utf8" });
-  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  // What an import leaves out is said on standard error; everything else succeeds silently.
+  const said =
+    args[0] === "import"
+      ? stderr
+          .split("\n")
+          .filter((text) => / error |^plec: /.test(text))
+          .join("\n")
+      : stderr;
+  expect({ status, said }).toEqual({ status: 0, said: "" });
 });

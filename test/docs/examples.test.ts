@@ -17,7 +17,7 @@ function inModel(items: string): string {
   ].join("\n");
 }
 
-const pages = ["README.md", "docs/language.md"];
+const pages = ["README.md", "docs/language.md", "docs/lint/README.md"];
 
 for (const page of pages) {
   const text = readFileSync(page, "utf8");

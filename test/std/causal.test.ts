@@ -137,7 +137,7 @@ model M {
     );
     expect(diagnostics).toEqual([]);
     expect(models[0]?.penalties.map(({ name }) => name.split("/").at(-1))).toEqual(["sparsity", "fit", "dag"]);
-    expect(models[0]?.trainingInputs.map(({ name }) => name)).toEqual(["epoch"]);
+    expect(models[0]?.trainingInputs.map(({ name }) => name)).toEqual(["train/epoch", "label/a"]);
   });
 
   test("stays finite for zeros and huge values", () => {

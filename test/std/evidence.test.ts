@@ -232,6 +232,13 @@ model M {
   });
 
   test("reads the labels and the epoch, for the annealing", () => {
-    expect(model.trainingInputs.map(({ name }) => name).sort()).toEqual(["epoch", "label/a", "label/b", "label/c", "label/d", "label/e"]);
+    expect(model.trainingInputs.map(({ name }) => name).sort()).toEqual([
+      "label/a",
+      "label/b",
+      "label/c",
+      "label/d",
+      "label/e",
+      "train/epoch",
+    ]);
   });
 });

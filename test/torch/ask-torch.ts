@@ -5,7 +5,7 @@ import { makeArray } from "../../compiler/ir/ndarray.ts";
 
 /** What `witness.py` is asked: a function of a Python module of this folder, with its arguments. */
 export interface Request {
-  readonly module: "losses" | "layers" | "specs";
+  readonly module: "losses" | "layers" | "experts" | "specs" | "full";
   readonly function: string;
   readonly inputs: ReadonlyMap<string, Typed>;
   /** In the order in which the function takes them. */
@@ -72,13 +72,13 @@ function decodeAll(arrays: Readonly<Record<string, Encoded>>): ReadonlyMap<strin
   );
 }
 
-/** The largest difference, relative to the value, or to the root mean square of all values where the value is smaller. */
-export function relativeDifference(found: NdArray, wanted: NdArray): number {
+/** The largest difference, relative to the value, or to the root mean square of all values where the value is smaller; of zeros, to the floor. */
+export function relativeDifference(found: NdArray, wanted: NdArray, floor = 1e-9): number {
   if (found.shape.join() !== wanted.shape.join()) throw new Error(`shape [${found.shape}] is not [${wanted.shape}]`);
   const meanSquare = wanted.data.reduce((total, v) => total + v * v, 0) / Math.max(wanted.data.length, 1);
   let worst = 0;
   for (const [i, value] of wanted.data.entries()) {
-    const difference = Math.abs((found.data[i] ?? Number.NaN) - value) / Math.max(Math.abs(value), Math.sqrt(meanSquare), 1e-9);
+    const difference = Math.abs((found.data[i] ?? Number.NaN) - value) / Math.max(Math.abs(value), Math.sqrt(meanSquare), floor);
     // Not `Math.max`, so that NaN counts.
     if (!(difference <= worst)) worst = difference;
   }

@@ -10,8 +10,8 @@ export interface Comparison {
   readonly inputs: Readonly<Record<string, NdArray>>;
   /** An expression, or one for each name of the answer. Their results begin with B. */
   readonly plec: string | Readonly<Record<string, string>>;
-  /** The penalty of the model that is the answer's output of this name. */
-  readonly penalty?: string;
+  /** Terms of the loss that are compared too. */
+  readonly penalties?: readonly string[];
   readonly torch: string;
   readonly settings?: Request["settings"];
   /** Relative difference that float32 is allowed where it loses digits by nature; 1e-5 elsewhere. */

@@ -112,7 +112,7 @@ def sparse_autoencoder(inputs, weights, l1, weight):
     latents = F.relu(F.linear(h, W.T, b_latent))
     reconstruction = F.linear(latents, W, b_out)
     loss = F.mse_loss(reconstruction, h, reduction="none").sum(1) + l1 * torch.linalg.vector_norm(latents, ord=1, dim=1)
-    return {"result": reconstruction, "loss": weight * loss.mean()}
+    return {"result": reconstruction, "result/sae": weight * loss.mean()}
 
 
 def cycles(inputs, weights):
@@ -125,7 +125,7 @@ def cycles(inputs, weights):
 def gate_entropy(inputs, weights, strength):
     W, b = weights.values()
     attention = torch.distributions.Categorical(logits=F.linear(inputs["x"], W.T, b))
-    return {"result": attention.probs, "entropy": -strength * attention.entropy().mean()}
+    return {"result": attention.probs, "result/BlockScale/entropy": -strength * attention.entropy().mean()}
 
 
 def special(inputs, weights):

@@ -1,6 +1,6 @@
 """Computes what plec computes, in PyTorch and float64. Reads requests from standard input and writes the answers to standard output, both as JSON.
 
-A request names a function of `losses.py`, `layers.py` or `specs.py` in this folder, with tensors as arguments; the answer holds its outputs and, for the
+A request names a function of `losses.py`, `layers.py`, `experts.py` or `specs.py` in this folder, with tensors as arguments; the answer holds its outputs and, for the
 sum of the outputs times the weights given with the request, the gradients that autograd finds.
 """
 

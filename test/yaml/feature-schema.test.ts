@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { afterAll, describe, expect, it, test } from "vitest";
 import { checkFile } from "../../compiler/driver.ts";
@@ -8,7 +8,7 @@ import { formatSource } from "../../dsl/printer.ts";
 import { Source } from "../../dsl/source.ts";
 import { resolveColumn } from "../../runtime/column-path.ts";
 import { describeModel } from "../../runtime/description.ts";
-import { temporaryFolder } from "../cli/run-cli.ts";
+import { runCli, temporaryFolder } from "../cli/run-cli.ts";
 import { brief, rendered } from "./support.ts";
 
 const folder = temporaryFolder({ "package.json": "{}" });
@@ -97,7 +97,12 @@ describe("input from a feature schema", () => {
 
   it("means the same as slices written by hand, and names of features change no network", () => {
     const byHand = checkFile("specs/ple_cluster_adatt.ple").models[0];
-    const fromSchema = checkFile("examples/import/ple_cluster_adatt.ple").models[0];
+    const text = readFileSync("specs/ple_cluster_adatt.ple", "utf8");
+    copyFileSync("examples/import/feature_schema.yaml", folder.path("feature_schema.yaml"));
+    const spec = text.replace(/input features: f32\[B, 734\] \{\n[\s\S]*?\n {2}\}\n/, 'input features from "feature_schema.yaml"\n');
+    expect(spec).not.toBe(text);
+    writeFileSync(folder.path("full.ple"), spec);
+    const fromSchema = checkFile(folder.path("full.ple")).models[0];
     const params = (checked: typeof byHand) => checked?.parameters.map(({ name, value }) => [name, value.type.shape]);
     expect(params(fromSchema)).toEqual(params(byHand));
     expect(fromSchema?.graph.nodes.map(({ op }) => op)).toEqual(byHand?.graph.nodes.map(({ op }) => op));
@@ -121,6 +126,26 @@ describe("input from a feature schema", () => {
     const features = check(schema, 'input x from "schema.yaml"\n  input y from "schema.yaml"', "concat([x, f32(y)])");
     expect(rendered(features.diagnostics)).toBe("");
     expect(features.models[0]?.inputs[1]).toMatchObject({ dtype: "i32", slices: [{ name: "a" }, { name: "b", doc: "The second." }] });
+  });
+
+  it("reads the example of the language reference", () => {
+    const [, example = ""] = /^```yaml\n([\s\S]*?)^```$/m.exec(readFileSync("docs/language.md", "utf8")) ?? [];
+    const { models, diagnostics } = check(example, 'input features from "schema.yaml"', "features");
+    expect(rendered(diagnostics)).toBe("");
+    expect(models[0]?.inputs[0]).toMatchObject({
+      shape: [{}, 12],
+      slices: [
+        { name: "base", width: 7 },
+        { name: "extra", start: 7 },
+      ],
+    });
+  });
+
+  it("finds what is wrong in SARIF as well", async () => {
+    check(schema.replace("width: 3", "width: 4"));
+    const { stdout } = await runCli(["check", folder.path("m.ple"), "--sarif", "-"]);
+    const [run] = JSON.parse(stdout).runs;
+    expect(run.results).toMatchObject([{ ruleId: "schema/width", locations: [{ physicalLocation: { region: { startLine: 6 } } }] }]);
   });
 
   it("is part of the hash of the model", () => {
@@ -183,7 +208,7 @@ describe("input from a feature schema", () => {
       "a misspelt key",
       schema.replace("features: [a", "featurs: [a"),
       'input y from "schema.yaml"',
-      ['yaml/unknown-key 14 "featurs": `y` has no key `featurs`', 'yaml/missing-key 12 "y": `y` has no `width`, `features` or `groups`'],
+      ['yaml/missing-key 12 "y": `y` has no `width`, `features` or `groups`', 'yaml/unknown-key 14 "featurs": `y` has no key `featurs`'],
     ],
     [
       "a group without a name",

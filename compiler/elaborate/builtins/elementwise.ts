@@ -1,9 +1,10 @@
+import { formatDim } from "../../ir/dim.ts";
 import type { OpName } from "../../ops/attributes.ts";
 import { report } from "../context.ts";
 import { toNumber } from "../dims.ts";
 import { combine } from "../operators.ts";
 import { dtypeOf, makeScalar, makeTensor, toTensor } from "../tensors.ts";
-import { type Builtin, type BuiltinCall, describe, itemsOf, numberValue, poison, type StaticValue } from "../value.ts";
+import { type Builtin, type BuiltinCall, describe, itemsOf, numberValue, type PoisonValue, poison, type StaticValue } from "../value.ts";
 import { define, spanOf, tensorAt } from "./define.ts";
 
 type UnaryOp = Extract<
@@ -56,11 +57,7 @@ function extremum(op: "min" | "max"): Builtin {
 function extremumOfList(op: "min" | "max", call: BuiltinCall): StaticValue {
   const numbers = numbersOf(call.values[0] as StaticValue);
   if (numbers !== null && numbers.length > 0) return numberValue(Math[op](...numbers));
-  return report(call.context, "type/mismatch", spanOf(call, 0), {
-    what: `the one argument of \`${op}\``,
-    expected: "a list of numbers",
-    found: describe(call.values[0] as StaticValue),
-  });
+  return refuseNumbers(call, 0, `the one argument of \`${op}\``, "a list of numbers");
 }
 
 /** A list of known numbers, or null. */
@@ -69,6 +66,17 @@ export function numbersOf(value: StaticValue): readonly number[] | null {
   if (items === null) return null;
   const numbers = items.map((item) => (item.kind === "number" && typeof item.value === "number" ? item.value : null));
   return numbers.every((number) => number !== null) ? (numbers as number[]) : null;
+}
+
+/** Reports an argument that is no list of known numbers: of dims, which a call may yet make known, or of something else. */
+export function refuseNumbers(call: BuiltinCall, position: number, what: string, expected: string): PoisonValue {
+  const value = call.values[position] as StaticValue;
+  const items = itemsOf(value) ?? [];
+  const dims = items.flatMap((item) => (item.kind === "number" && typeof item.value !== "number" ? [item.value] : []));
+  const [dim] = items.every((item) => item.kind === "number") ? dims : [];
+  if (dim !== undefined)
+    return report(call.context, "type/not-static", spanOf(call, position), { what, found: `a list with the dim ${formatDim(dim)}` });
+  return report(call.context, "type/mismatch", spanOf(call, position), { what, expected, found: describe(value) });
 }
 
 function cast(name: "f32" | "i32"): Builtin {

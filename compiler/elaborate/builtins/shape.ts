@@ -14,7 +14,7 @@ import {
   type TensorValue,
 } from "../value.ts";
 import { axisAt, define, spanOf, tensorAt, tensorsAt } from "./define.ts";
-import { numbersOf } from "./elementwise.ts";
+import { numbersOf, refuseNumbers } from "./elementwise.ts";
 
 function insertAxis(call: BuiltinCall, x: TensorValue, axis: number): TensorValue | PoisonValue {
   const shape = [...shapeOf(x)];
@@ -164,11 +164,8 @@ export const shapes: readonly Builtin[] = [
     const axis = axisAt(call, 2, shapeOf(x).length, -1);
     if (axis === null) return poison;
     const size = shapeOf(x)[axis] as Dim;
-    if (counts === null || counts.some((count) => !Number.isInteger(count) || count < 0) || !dimsEqual(counts.length, size)) {
-      const expected = `a list of ${formatDim(size)} whole numbers, one for each element along axis ${axis}`;
-      const found = describe(call.values[1] as StaticValue);
-      return report(call.context, "type/mismatch", spanOf(call, 1), { what: "`counts`", expected, found });
-    }
+    if (counts === null || counts.some((count) => !Number.isInteger(count) || count < 0) || !dimsEqual(counts.length, size))
+      return refuseNumbers(call, 1, "`counts`", `a list of ${formatDim(size)} whole numbers, one for each element along axis ${axis}`);
     const total = counts.reduce((sum, count) => sum + count, 0);
     if (total > limits.listItems)
       return report(call.context, "call/limit", spanOf(call, 1), { what: `${total} elements`, limit: limits.listItems });

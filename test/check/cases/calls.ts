@@ -1,6 +1,19 @@
 import { type Case, model, output } from "../expect.ts";
 
 export const callCases: readonly Case[] = [
+  [
+    "a definition whose widths only a call makes known",
+    output(
+      "F([x, x[:, 0:4]], x) * f32(G([x]) > 0)",
+      `import_gates
+module F(bank: [f32[B, _]], by: f32[B, _]) -> f32[B, _] { return BlockScale(bank, by: by, dim_normalize: true) }
+module G(bank: [f32[B, _]]) -> f32[B] { return bank[0][:, 0] * min([width(part) for part in bank]) }`,
+    )
+      .replace('import { bce } from "std/losses"', 'import { BlockScale } from "std/gates"\nimport { bce } from "std/losses"')
+      .replace("import_gates\n", "")
+      .replace(" * f32(G([x]) > 0)", " * f32(G([x]) > 0)[:, none]"),
+  ],
+  ["counts that are dims", model("dim T\n  input v: f32[B, T]\n  output o = repeat(x[:, 0:1], [dim(v, 1)])"), "type/not-static 8:32"],
   ["a number called", output("3(x)"), "call/not-callable 6:14 the number 3 cannot be called"],
   ["a tensor called", output("x(2)"), "call/not-callable 6:14"],
   ["a pipe into a number", model("const c = 2\n  output o = x |> c"), "call/not-callable 7:19"],

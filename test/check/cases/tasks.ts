@@ -271,6 +271,22 @@ export const taskCases: readonly Case[] = [
     tasks("experts e { one = linear(x, 4) }\n  task a: binary { loss: none, prefer: one }\n  flow per task { return linear(e.one, 1) }"),
     "type/mismatch 4:40",
   ],
+  ["a share of positives", tasks("task a: binary { loss: none, positives: 1 / 50 }\n  flow per task { return linear(x, 1) }")],
+  [
+    "a share of positives above 1",
+    tasks("task a: binary { loss: none, positives: 2 }\n  flow per task { return linear(x, 1) }"),
+    "type/range 3:43 `positives` is a share between 0 and 1, not 2",
+  ],
+  [
+    "no positives",
+    tasks("task a: binary { loss: none, positives: 0 }\n  flow per task { return linear(x, 1) }"),
+    "type/range 3:43 `positives` is a share between 0 and 1, not 0",
+  ],
+  [
+    "positives of a regression",
+    tasks("task a: regression { loss: none, positives: 0.5 }\n  flow per task { return linear(x, 1) }"),
+    "type/range 3:47 `positives` is the share of rows with label 1, and `a` is no binary task",
+  ],
   [
     "preferred experts of a disabled task",
     tasks(
