@@ -30,10 +30,15 @@ interface CompileOptions {
   readonly externalData?: boolean;
   readonly opset: number;
   readonly irVersion?: number;
+  readonly train?: boolean;
+  readonly phase?: string;
+  readonly accumulate?: boolean;
 }
 
 export async function compile(spec: string, options: CompileOptions, io: Io): Promise<number> {
-  checkVersions(options);
+  const versions = checkVersions(options);
+  if (options.train === true) return (await import("./compile-train.ts")).compileTrain(spec, options, versions, io);
+  if (options.phase !== undefined || options.accumulate === true) throw new CommandError("--phase and --accumulate go with --train");
   const model = loadModel(spec, options.model, io);
   const part = choosePart(model, options);
   const weights = await resolveWeights(model, options);

@@ -1,0 +1,39 @@
+import type { GraphParam, Value } from "../ir/graph.ts";
+import type { CheckedModel } from "../model.ts";
+import { copyGraph } from "../passes/rewrite.ts";
+import { DropoutMasks } from "./dropout.ts";
+import type { StepGraph } from "./step-graph.ts";
+
+/** The model's losses and penalties within a step. */
+export interface Forward {
+  /** The copy of a value of the model. */
+  readonly copyOf: (value: Value) => Value;
+  /** Parameters that the losses and penalties read, with the inputs that hold them. */
+  readonly params: readonly { readonly param: GraphParam; readonly value: Value }[];
+}
+
+/** The state that holds a parameter of the model. */
+export function stateOfParam(name: string): string {
+  return `param/${name}`;
+}
+
+/** Copies what training minimises into a step: parameters become inputs, and dropout draws its masks. */
+export function buildForward({ training }: CheckedModel, graph: StepGraph, dropout: boolean): Forward {
+  const f = graph.formula("dropout");
+  const masks = new DropoutMasks(f, () => ({ seed: graph.input("train/seed", []), step: graph.input("train/step", []) }));
+  const shapes = new Map(training.params.map(({ name, value }) => [name, value.type.shape as readonly number[]]));
+  const copyOf = copyGraph(training, graph.builder, [
+    (node, [x]) => {
+      if (node.op === "param") {
+        const { name } = node.attributes;
+        return [graph.state({ name: stateOfParam(name), shape: shapes.get(name) ?? [], initial: { param: name } })];
+      }
+      // The step has an input of its own for the epoch, whether the model reads it or not.
+      if (node.op === "input" && node.attributes.name === "train/epoch") return [graph.input("train/epoch", [])];
+      if (node.op !== "dropout" || x === undefined) return null;
+      return [dropout ? masks.apply(x, node.attributes.rate) : x];
+    },
+  ]);
+  for (const input of training.inputs) graph.adopt({ ...input, value: copyOf(input.value) });
+  return { copyOf, params: training.params.map((param) => ({ param, value: copyOf(param.value) })) };
+}
