@@ -5,7 +5,7 @@ import { DataError, dataReporter, hasErrors, type ReportData } from "./catalogue
 import type { DataContract } from "./contract.ts";
 import { Database, SqlError } from "./duckdb.ts";
 import { type BoundFields, bindFields } from "./fields.ts";
-import { LabelSurvey, type LabelSummary } from "./label-survey.ts";
+import { type LabelSummary, LabelSurvey } from "./label-survey.ts";
 import type { Mapping } from "./mapping.ts";
 import { prefetch } from "./prefetch.ts";
 import { newLearning, type RowIssue, RowReader } from "./read-rows.ts";
@@ -102,7 +102,8 @@ export class Dataset {
   async *#read({ split, size, shuffle, from = 0, dropLast = false }: BatchOptions): AsyncGenerator<DataBatch> {
     const { floatWidth, intWidth } = this.bound;
     const newRows = (count: number) => new PackedRows(count, floatWidth, intWidth);
-    const buffer = shuffle === undefined ? null : new ShuffleBuffer(newRows(shuffle.buffer ?? this.bufferRows), shuffle.seed, shuffle.epoch);
+    const buffer =
+      shuffle === undefined ? null : new ShuffleBuffer(newRows(shuffle.buffer ?? this.bufferRows), shuffle.seed, shuffle.epoch);
     const out = newRows(size);
     let index = 0;
     let filled = 0;
@@ -245,7 +246,12 @@ async function survey(
     const { moments: learnt, constants } = running.finish();
     moments[field.key] = learnt;
     if (constants.length === 0 || !field.mapping.scale.includes("standard")) continue;
-    const what = field.expressions.length > 1 ? `column \`${field.expressions[constants[0] ?? 0]?.shown}\`` : constants.length === 1 ? "one place" : `${constants.length} places`;
+    const what =
+      field.expressions.length > 1
+        ? `column \`${field.expressions[constants[0] ?? 0]?.shown}\``
+        : constants.length === 1
+          ? "one place"
+          : `${constants.length} places`;
     report("data/constant", field.mapping.span, { what: learnt.mean.length === 1 ? "the column" : what, name: field.mapping.target });
   }
   labels.report(report);
@@ -260,7 +266,8 @@ async function countSplits(database: Database, table: DataTable): Promise<Datase
 function checkSplits(splits: Dataset["splits"], { place }: DataTable, isTraining: boolean, report: ReportData): void {
   if (splits.every(({ rows }) => rows === 0)) report("data/no-rows", null, { place, which: "at all" });
   else if (isTraining) {
-    for (const { name, rows } of splits) if (rows === 0) report("data/no-rows", null, { place, which: name === "train" ? "left for training" : `in split \`${name}\`` });
+    for (const { name, rows } of splits)
+      if (rows === 0) report("data/no-rows", null, { place, which: name === "train" ? "left for training" : `in split \`${name}\`` });
   }
 }
 

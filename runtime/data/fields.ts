@@ -94,14 +94,25 @@ class Binder {
     if (target === null) {
       const names = model.inputs.flatMap(({ name, slices }) => [name, ...slices.map((slice) => `${name}.${slice.name}`)]);
       const near = closest(entry.target, names);
-      this.#report("data/unknown-input", entry.span, { what: "input", name: entry.target }, { help: near === null ? null : `did you mean \`${near}\`?` });
+      this.#report(
+        "data/unknown-input",
+        entry.span,
+        { what: "input", name: entry.target },
+        { help: near === null ? null : `did you mean \`${near}\`?` },
+      );
       return;
     }
     const { input } = target;
     const tensor = this.#tensor(input, entry);
     if (tensor === null) return;
     const width = target.whole ? tensor.width : (target.length ?? 1);
-    const shape = target.whole ? (tensor.rowShape.length === 1 && width === 1 && tensor.symbol === null ? [] : tensor.rowShape) : width === 1 ? [] : [width];
+    const shape = target.whole
+      ? tensor.rowShape.length === 1 && width === 1 && tensor.symbol === null
+        ? []
+        : tensor.rowShape
+      : width === 1
+        ? []
+        : [width];
     const mask = entry.mask === null ? null : this.#mask(entry, tensor, shape);
     await this.#addField(entry, {
       key: entry.target,
@@ -127,7 +138,8 @@ class Binder {
       return null;
     };
     if (batch !== batchSymbol) return setting(`input \`${input.name}\` has no batch axis and cannot come from rows`);
-    if (open.length > 1 || (symbol !== null && dims[0] !== symbol)) return setting(`input \`${input.name}\` has an open dim that is not its first one after the batch`);
+    if (open.length > 1 || (symbol !== null && dims[0] !== symbol))
+      return setting(`input \`${input.name}\` has an open dim that is not its first one after the batch`);
     if (symbol !== null && entry !== null && entry.length === null)
       return setting(`input \`${input.name}\` leaves \`${symbol}\` open: say with \`length\` how many steps are kept at most`);
     const rowShape = dims.map((dim) => (typeof dim === "number" ? dim : (entry?.length ?? 1)));
@@ -136,10 +148,7 @@ class Binder {
     return tensor;
   }
 
-  #place(
-    what: Pick<TensorLayout, "name" | "dtype" | "rowShape" | "symbol" | "fill" | "optional">,
-    isGiven: boolean,
-  ): TensorLayout {
+  #place(what: Pick<TensorLayout, "name" | "dtype" | "rowShape" | "symbol" | "fill" | "optional">, isGiven: boolean): TensorLayout {
     const { name, dtype, rowShape, symbol, fill, optional } = what;
     const width = rowShape.reduce((product, dim) => product * dim, 1);
     let offset = -1;
@@ -156,14 +165,25 @@ class Binder {
   #mask(entry: ColumnMapping, tensor: TensorLayout, shape: readonly number[]): TensorLayout | null {
     const input = this.#contract.inputs.find(({ name }) => name === entry.mask);
     if (input === undefined || entry.mask === null) {
-      const near = closest(entry.mask ?? "", this.#contract.inputs.map(({ name }) => name));
-      this.#report("data/unknown-input", entry.span, { what: "input", name: entry.mask ?? "" }, { help: near === null ? null : `did you mean \`${near}\`?` });
+      const near = closest(
+        entry.mask ?? "",
+        this.#contract.inputs.map(({ name }) => name),
+      );
+      this.#report(
+        "data/unknown-input",
+        entry.span,
+        { what: "input", name: entry.mask ?? "" },
+        { help: near === null ? null : `did you mean \`${near}\`?` },
+      );
       return null;
     }
     const [, steps] = input.shape;
-    const fits = input.shape.length === 2 && (steps === tensor.rowShape[0] || (steps === tensor.symbol && steps !== undefined)) && shape.length > 0;
+    const fits =
+      input.shape.length === 2 && (steps === tensor.rowShape[0] || (steps === tensor.symbol && steps !== undefined)) && shape.length > 0;
     if (!fits || this.#tensors.has(input.name)) {
-      const message = fits ? `\`${input.name}\` is filled twice` : `\`${input.name}\` is no mask of \`${entry.target}\`: it needs the shape [B, steps]`;
+      const message = fits
+        ? `\`${input.name}\` is filled twice`
+        : `\`${input.name}\` is no mask of \`${entry.target}\`: it needs the shape [B, steps]`;
       this.#report("data/setting", entry.span, { message });
       return null;
     }
@@ -182,7 +202,13 @@ class Binder {
     }
     const covered = new Uint8Array(tensor.width);
     for (const field of this.#fields.filter((candidate) => candidate.tensor === tensor)) {
-      const end = field.start + Math.max(1, field.expressions.length, field.shape.reduce((product, dim) => product * dim, 1));
+      const end =
+        field.start +
+        Math.max(
+          1,
+          field.expressions.length,
+          field.shape.reduce((product, dim) => product * dim, 1),
+        );
       if (covered.subarray(field.start, end).includes(1)) this.#report("data/twice", field.mapping.span, { input: input.name });
       covered.fill(1, field.start, end);
     }
@@ -197,14 +223,19 @@ class Binder {
   async #bindLabel(entry: ColumnMapping): Promise<void> {
     const label = this.#contract.labels.find(({ task }) => task === entry.target);
     if (label === undefined) {
-      const near = closest(entry.target, this.#contract.labels.map(({ task }) => task));
+      const near = closest(
+        entry.target,
+        this.#contract.labels.map(({ task }) => task),
+      );
       const help = near === null ? "a label belongs to an enabled task that has a loss" : `did you mean \`${near}\`?`;
       this.#report("data/unknown-input", entry.span, { what: "task with a loss called", name: entry.target }, { help });
       return;
     }
     const isClasses = label.kind === "classes";
     if (entry.categories !== null && (!isClasses || entry.categories.kind !== "list")) {
-      const message = isClasses ? `the classes of \`${label.task}\` need a fixed order: \`categories: [...]\`` : `\`${label.task}\` is no task of classes`;
+      const message = isClasses
+        ? `the classes of \`${label.task}\` need a fixed order: \`categories: [...]\``
+        : `\`${label.task}\` is no task of classes`;
       this.#report("data/setting", entry.span, { message });
       return;
     }
@@ -230,23 +261,28 @@ class Binder {
 
   #labelLayout({ task, kind, width }: LabelDescription, isGiven: boolean): TensorLayout {
     const isScalar = kind === "binary" || kind === "classes" || (kind === "regression" && width === 1);
-    const what = { name: labelName(task), dtype: kind === "classes" ? "i32" : "f32", rowShape: isScalar ? [] : [width], symbol: null } as const;
+    const what = {
+      name: labelName(task),
+      dtype: kind === "classes" ? "i32" : "f32",
+      rowShape: isScalar ? [] : [width],
+      symbol: null,
+    } as const;
     return this.#place({ ...what, fill: kind === "binary" || kind === "classes" ? -1 : Number.NaN, optional: true }, isGiven);
   }
 
   // ── expressions ───────────────────────────────────────────────────────────
 
-  async #addField(
-    entry: ColumnMapping,
-    part: Omit<Field, "mapping" | "expressions"> & { readonly width: number },
-  ): Promise<void> {
+  async #addField(entry: ColumnMapping, part: Omit<Field, "mapping" | "expressions"> & { readonly width: number }): Promise<void> {
     const { width, ...field } = part;
     const expressions = await this.#expressions(entry, width);
     if (expressions === null || expressions.length === 0) return;
     const shape = entry.from.kind === "columns" ? [] : field.shape;
     const [first] = expressions;
     const categories = this.#categoriesOf(entry, field, first?.type ?? "");
-    if (this.#settingsFit(entry, { ...field, shape, categories }) && expressions.every(({ type, shown }) => this.#typeFits(entry, shown, type, { ...field, shape, categories })))
+    if (
+      this.#settingsFit(entry, { ...field, shape, categories }) &&
+      expressions.every(({ type, shown }) => this.#typeFits(entry, shown, type, { ...field, shape, categories }))
+    )
       this.#fields.push({ ...field, shape, categories, mapping: entry, expressions });
   }
 
@@ -287,15 +323,25 @@ class Binder {
       entry.categories !== null && field.vocabulary === null && "`categories` are for inputs of ids and tasks of classes",
       entry.scale.length > 0 && (field.tensor.dtype !== "f32" || field.categories !== null) && "`scale` is for f32 values",
       entry.unknown !== null && field.categories?.kind !== "list" && "`unknown` goes with a list of `categories`",
-      entry.unknown !== null && field.vocabulary !== null && entry.unknown >= field.vocabulary && `\`unknown: ${entry.unknown}\` is not in 0..${field.vocabulary - 1}`,
-      !isList && (entry.mask !== null || entry.keep !== null || entry.pad !== null || entry.fields !== null) && "`mask`, `keep`, `pad` and `fields` are for lists",
+      entry.unknown !== null &&
+        field.vocabulary !== null &&
+        entry.unknown >= field.vocabulary &&
+        `\`unknown: ${entry.unknown}\` is not in 0..${field.vocabulary - 1}`,
+      !isList &&
+        (entry.mask !== null || entry.keep !== null || entry.pad !== null || entry.fields !== null) &&
+        "`mask`, `keep`, `pad` and `fields` are for lists",
       entry.length !== null && field.tensor.symbol === null && "`length` is for inputs whose length the model leaves open",
-      entry.fields !== null && entry.fields.length !== field.shape[1] && `\`fields\` names ${entry.fields?.length ?? 0} values of a step, which has ${field.shape[1] ?? 1}`,
+      entry.fields !== null &&
+        entry.fields.length !== field.shape[1] &&
+        `\`fields\` names ${entry.fields?.length ?? 0} values of a step, which has ${field.shape[1] ?? 1}`,
       field.categories?.kind === "list" &&
         field.vocabulary !== null &&
         field.categories.values.length > field.vocabulary &&
         `${field.categories.values.length} categories where the model has ${field.vocabulary}`,
-      typeof entry.missing === "string" && !isText && !(entry.missing === "mean" && field.tensor.dtype === "f32") && "`missing` is a number here, or `mean`",
+      typeof entry.missing === "string" &&
+        !isText &&
+        !(entry.missing === "mean" && field.tensor.dtype === "f32") &&
+        "`missing` is a number here, or `mean`",
       entry.missing !== null && field.label !== null && "a missing label stays missing",
     ].filter((message) => message !== false);
     for (const message of wrong) this.#report("data/setting", entry.span, { message: `\`${entry.target}\`: ${message}` });
@@ -311,7 +357,8 @@ class Binder {
     const structs = entry.fields !== null && base.startsWith("STRUCT(") && depth === 1 && shape.length === 2;
     if (structs || isTextList || (goodBase && depth === shape.length)) return true;
     const kind = isText ? "text" : "numbers";
-    const expected = shape.length === 0 ? (isText ? "text" : "a number") : `${shape.length === 1 ? "a list" : "a list of lists"} of ${kind}`;
+    const expected =
+      shape.length === 0 ? (isText ? "text" : "a number") : `${shape.length === 1 ? "a list" : "a list of lists"} of ${kind}`;
     const span: Span | null = entry.from.span;
     this.#report("data/type", span, { place: this.#table.place, column: shown, found: type, name: entry.target, expected });
     return false;
@@ -326,4 +373,3 @@ function matchColumns(pattern: string, columns: ReadonlyMap<string, string>): re
   const found = [...columns.keys()].filter((name) => regex.test(name));
   return found.length === 0 ? [pattern] : found;
 }
-

@@ -58,10 +58,12 @@ export class LabelSurvey {
     for (const [{ label, mapping }, bySplit] of this.#counts) {
       bySplit.forEach(({ known, missing, sum, classes }, i) => {
         const split = `split \`${this.#splits[i]}\``;
-        const outcomes = label?.kind === "binary" ? Number(sum > 0) + Number(sum < known) : classes.reduce((total, n) => total + Number(n > 0), 0);
+        const outcomes =
+          label?.kind === "binary" ? Number(sum > 0) + Number(sum < known) : classes.reduce((total, n) => total + Number(n > 0), 0);
         const counted = label?.kind === "binary" || label?.kind === "classes";
         if (known === 0 && missing > 0) report("data/one-class", mapping.span, { task: mapping.target, split, value: "missing" });
-        else if (known > 1 && counted && outcomes === 1) report("data/one-class", mapping.span, { task: mapping.target, split, value: "the same" });
+        else if (known > 1 && counted && outcomes === 1)
+          report("data/one-class", mapping.span, { task: mapping.target, split, value: "the same" });
       });
     }
   }

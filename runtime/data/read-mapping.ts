@@ -71,7 +71,12 @@ class MappingReader {
     const entry = this.#entry(map, "source");
     if (entry === null) {
       this.#diagnostics.push(
-        yamlFinding("yaml/missing-key", this.#firstLine(map.span), { what: "a data mapping", key: "source" }, { help: "`source: data.parquet`" }),
+        yamlFinding(
+          "yaml/missing-key",
+          this.#firstLine(map.span),
+          { what: "a data mapping", key: "source" },
+          { help: "`source: data.parquet`" },
+        ),
       );
       return null;
     }
@@ -79,7 +84,8 @@ class MappingReader {
     if (value.kind === "map") {
       this.#onlyKeys(value, "`source`", ["query"]);
       const query = this.#entry(value, "query");
-      const expression = query === null ? this.#expected(value, "`source`", "a file or `query: SELECT ...`") : this.#expression(query.value, "`query`");
+      const expression =
+        query === null ? this.#expected(value, "`source`", "a file or `query: SELECT ...`") : this.#expression(query.value, "`query`");
       return expression === null ? null : { kind: "query", sql: expression.sql, span: expression.span };
     }
     const patterns = this.#texts(value, "`source`");
@@ -115,7 +121,10 @@ class MappingReader {
     if (value.kind === "scalar") {
       const text = this.#text(value, `\`${key}\``);
       if (text === null) return null;
-      return { ...plain, from: section === "labels" ? { kind: "sql", sql: text, span: value.span } : { kind: "column", name: text, span: value.span } };
+      return {
+        ...plain,
+        from: section === "labels" ? { kind: "sql", sql: text, span: value.span } : { kind: "column", name: text, span: value.span },
+      };
     }
     this.#onlyKeys(value, `\`${key}\``, columnKeys);
     const from = this.#from(value, key, keySpan);
@@ -146,7 +155,12 @@ class MappingReader {
     if (first === undefined) return { kind: "column", name: key, span: keySpan };
     if (second !== undefined) {
       const note = { message: `\`${first.key}\` stands here`, span: first.keySpan };
-      this.#report("data/setting", second.keySpan, { message: `\`${key}\` takes one of \`column\`, \`columns\` and \`sql\`` }, { notes: [note] });
+      this.#report(
+        "data/setting",
+        second.keySpan,
+        { message: `\`${key}\` takes one of \`column\`, \`columns\` and \`sql\`` },
+        { notes: [note] },
+      );
       return null;
     }
     const what = `\`${first.key}\` of \`${key}\``;
@@ -212,10 +226,12 @@ class MappingReader {
 
   /** A list of texts, or the one text. Where numbers stand for themselves, as categories do, they are taken as they are written. */
   #texts(node: YamlNode, what: string, numbers = false): readonly string[] {
-    if (node.kind === "map" || (node.kind === "list" && node.items.length === 0)) return this.#expected(node, what, "text or a list of texts") ?? [];
+    if (node.kind === "map" || (node.kind === "list" && node.items.length === 0))
+      return this.#expected(node, what, "text or a list of texts") ?? [];
     const items = node.kind === "list" ? node.items : [node];
     const texts = items.flatMap((item) => {
-      if (numbers && item.kind === "scalar" && (typeof item.value === "number" || typeof item.value === "boolean")) return String(item.value);
+      if (numbers && item.kind === "scalar" && (typeof item.value === "number" || typeof item.value === "boolean"))
+        return String(item.value);
       return this.#text(item, what) ?? [];
     });
     const twice = texts.find((text, i) => texts.indexOf(text) !== i);
@@ -224,7 +240,8 @@ class MappingReader {
   }
 
   #whole(node: YamlNode, what: string, least: number): number | null {
-    if (node.kind === "scalar" && typeof node.value === "number" && Number.isSafeInteger(node.value) && node.value >= least) return node.value;
+    if (node.kind === "scalar" && typeof node.value === "number" && Number.isSafeInteger(node.value) && node.value >= least)
+      return node.value;
     return this.#expected(node, what, `a whole number from ${least} up`);
   }
 

@@ -139,8 +139,7 @@ export class RowReader {
     const steps = mapping.scale;
     const standard = steps.includes("standard");
     const learning = this.#learning?.get(field) ?? null;
-    const substitute =
-      typeof mapping.missing === "number" ? mapping.missing : mapping.missing === "mean" ? ("mean" as const) : null;
+    const substitute = typeof mapping.missing === "number" ? mapping.missing : mapping.missing === "mean" ? ("mean" as const) : null;
     const single = moments !== null && moments.mean.length === 1;
     const fail = (code: RowIssue["code"], row: number, detail: string): number => {
       this.#note(code, field, expression, row, detail);
@@ -159,7 +158,8 @@ export class RowReader {
       };
     }
     if (label?.kind === "binary")
-      return (value, _, row) => (Number.isNaN(value) || value === 0 || value === 1 ? value : fail("data/value", row, "0, 1, true or false"));
+      return (value, _, row) =>
+        Number.isNaN(value) || value === 0 || value === 1 ? value : fail("data/value", row, "0, 1, true or false");
     return (given, place, row) => {
       let value = given;
       if (Number.isNaN(value)) {
@@ -187,9 +187,16 @@ export class RowReader {
     const [data, stride] = isFloat ? [floats, floatWidth] : [ints, intWidth];
     if (!isListVector(vector)) throw new Error(`no list in a ${vector.constructor.name} of DuckDB`);
     const isValid = validityOf(vector) ?? trues;
-    const leaf = new LeafReader(field, vector, data, this.#converter(field, 0), (row, detail) => this.#note("data/length", field, 0, row, detail), (row) => {
-      if (label === null) this.#note("data/missing", field, 0, row, "an element of the list");
-    });
+    const leaf = new LeafReader(
+      field,
+      vector,
+      data,
+      this.#converter(field, 0),
+      (row, detail) => this.#note("data/length", field, 0, row, detail),
+      (row) => {
+        if (label === null) this.#note("data/missing", field, 0, row, "an element of the list");
+      },
+    );
     const [steps, ...rest] = shape as readonly [number, ...number[]];
     const inner = rest.reduce((product, dim) => product * dim, 1);
     for (let row = 0; row < count; row++) {
@@ -216,7 +223,8 @@ export class RowReader {
       if (isOpen) ints[row * intWidth + tensor.lengthOffset] = taken;
       if (mask !== null) this.#writeMask(mask, row, shift, taken);
     }
-    if (mask !== null && !mask.optional) absent.forEach((parts, row) => parts > 0 && this.#writeMask(mask, row, 0, 0));
+    if (mask === null || mask.optional) return;
+    for (let row = 0; row < count; row++) if ((absent[row] as number) > 0) this.#writeMask(mask, row, 0, 0);
   }
 
   #writeMask(mask: TensorLayout, row: number, from: number, count: number): void {
@@ -310,4 +318,3 @@ export function newLearning({ fields }: BoundFields): ReadonlyMap<Field, Running
   const needed = fields.filter(({ mapping }) => mapping.scale.includes("standard") || mapping.missing === "mean");
   return new Map(needed.map((field) => [field, new RunningMoments(placesOf(field))]));
 }
-

@@ -70,6 +70,7 @@ function categoryId(field: Field, text: string, { vocabularies }: Statistics): s
   if (categories?.kind === "hash") return `CAST(md5_number_lower(${text}) % ${vocabulary ?? 1} AS INTEGER)`;
   const isLearnt = categories?.kind === "learn";
   const others = isLearnt ? 0 : (mapping.unknown ?? unknownCategory);
-  const known = categoriesOf(field, vocabularies).length > 0 ? `enum_code(TRY_CAST(${text} AS ${typeOf(field)})) + ${isLearnt ? 1 : 0}` : "NULL";
+  const known =
+    categoriesOf(field, vocabularies).length > 0 ? `enum_code(TRY_CAST(${text} AS ${typeOf(field)})) + ${isLearnt ? 1 : 0}` : "NULL";
   return `CASE WHEN ${text} IS NOT NULL THEN CAST(coalesce(${known}, ${others}) AS INTEGER) END`;
 }

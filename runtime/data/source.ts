@@ -194,4 +194,3 @@ export async function valueAt(database: Database, table: DataTable, sql: string,
   const value = found?.value;
   return typeof value === "string" ? (value.length > 60 ? `${value.slice(0, 60)}…` : value) : null;
 }
-

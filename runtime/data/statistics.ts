@@ -37,7 +37,7 @@ export async function learnVocabularies(
   const columns = scalars.flatMap((field) => field.expressions.map(({ sql }) => ({ field, sql: textOf(sql, field.mapping) })));
   if (columns.length > 0) {
     const [found] = await database.rows(`SELECT ${columns.map(({ sql }, i) => `histogram(${sql}) AS c${i}`).join(", ")} ${rows}`);
-    columns.forEach(({ field }, i) => addCounts(counted, field, found?.[`c${i}`]));
+    for (const [i, { field }] of columns.entries()) addCounts(counted, field, found?.[`c${i}`]);
   }
   for (const field of learnt.filter(({ shape }) => shape.length > 0)) {
     const [expression] = field.expressions;
@@ -66,7 +66,10 @@ function chooseCategories(field: Field, counts: ReadonlyMap<string, number>, rep
   const most = field.categories?.kind === "learn" ? field.categories.most : null;
   const wanted = most === null ? sorted.length : Math.min(most, sorted.length);
   if (wanted > room) {
-    const help = most === null ? `id[B] of ${sorted.length + 1} has room for all; \`most: ${room}\` keeps the most frequent` : `\`most: ${room}\` fits`;
+    const help =
+      most === null
+        ? `id[B] of ${sorted.length + 1} has room for all; \`most: ${room}\` keeps the most frequent`
+        : `\`most: ${room}\` fits`;
     report("data/vocabulary", field.mapping.span, { name: field.mapping.target, found: wanted, room }, { help });
   }
   return sorted.slice(0, wanted);
@@ -93,7 +96,8 @@ export function preparationFromJson(place: string, text: string, diagnostics: Di
   } catch {
     return fail("this is not JSON");
   }
-  if (!isPlainObject(value) || !isPlainObject(value.mapping) || !isPlainObject(value.statistics)) return fail("this holds no mapping with statistics");
+  if (!isPlainObject(value) || !isPlainObject(value.mapping) || !isPlainObject(value.statistics))
+    return fail("this holds no mapping with statistics");
   if (value.version !== version) return fail(`version ${String(value.version)} of the statistics is not known to this plec`);
   // Past the version, the layout is what preparationToJson wrote.
   const { mapping, statistics } = value as unknown as { readonly mapping: Mapping; readonly statistics: Statistics };
