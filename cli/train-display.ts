@@ -14,6 +14,8 @@ export class TrainDisplay implements RunWatcher {
   readonly #output: Output;
   readonly #epochs: number;
   readonly #speed = new Speed();
+  /** Of the epoch under way. */
+  #rows = 0;
   #drawn = 0;
   #last = 0;
 
@@ -26,6 +28,7 @@ export class TrainDisplay implements RunWatcher {
   step(at: StepView): void {
     const now = performance.now();
     this.#speed.add(at.rows, now);
+    this.#rows += at.rows;
     if (now - this.#last < (this.#output.isTerminal ? redrawEvery : lineEvery)) return;
     const first = this.#last === 0;
     this.#last = now;
@@ -41,9 +44,11 @@ export class TrainDisplay implements RunWatcher {
     } else {
       const loss = formatNumber(record.train["metric/total"] ?? Number.NaN);
       this.#say([
-        `epoch ${record.epoch} of ${this.#epochs} (${record.phase}): loss ${loss}, ${formatTime(record.seconds)}, ${this.#speed.text}`,
+        `epoch ${record.epoch} of ${this.#epochs} (${record.phase}): loss ${loss}, ${formatTime(record.seconds)}, ${formatRate(this.#rows / record.seconds)}`,
         ...(Object.keys(record.splits).length === 0 ? [] : metricsTable(record.splits).map((line) => `  ${line}`)),
       ]);
+      this.#rows = 0;
+      this.#speed.restart();
     }
   }
 
@@ -94,10 +99,15 @@ class Speed {
     while (this.#marks.length > 2 && now - (this.#marks[0]?.at ?? now) > 30_000) this.#marks.shift();
   }
 
+  /** Leaves out the time until the next rows. */
+  restart(): void {
+    this.#marks.length = 0;
+  }
+
   get text(): string {
     const [first, last] = [this.#marks[0], this.#marks.at(-1)];
     if (first === undefined || last === undefined || first === last) return plural(this.#rows, "row");
-    return `${formatCount(Math.round(((last.rows - first.rows) * 1000) / (last.at - first.at)))} rows/s`;
+    return formatRate(((last.rows - first.rows) * 1000) / (last.at - first.at));
   }
 
   /** How long some batches take. */
@@ -106,6 +116,10 @@ class Speed {
     if (first === undefined || last === undefined || first === last) return Number.NaN;
     return (batches * (last.at - first.at)) / 1000 / (this.#marks.length - 1);
   }
+}
+
+function formatRate(rowsPerSecond: number): string {
+  return `${formatCount(Math.round(rowsPerSecond))} rows/s`;
 }
 
 function formatEpoch(epoch: number): string {

@@ -161,11 +161,15 @@ async function untilInterrupted<T>(run: (signal: AbortSignal) => Promise<T>): Pr
     controller.abort();
   };
   const signals = ["SIGINT", "SIGTERM"] as const;
+  // With a handler, a limit on the size of files is an error of the write and not the end of the process.
+  const limited = () => {};
+  process.on("SIGXFSZ", limited);
   for (const signal of signals) process.on(signal, stop);
   try {
     return await run(controller.signal);
   } finally {
     for (const signal of signals) process.off(signal, stop);
+    process.off("SIGXFSZ", limited);
   }
 }
 

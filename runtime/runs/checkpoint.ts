@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CheckedModel } from "../../compiler/model.ts";
-import type { Preparation } from "../data/statistics.ts";
+import type { Diagnostic } from "../../dsl/diagnostic.ts";
+import { type Preparation, preparationFromJson, preparationToJson } from "../data/statistics.ts";
 import { makeTensor } from "../engine.ts";
 import { bytesOfFile } from "../file-bytes.ts";
 import { checkpointKey, placeTensors, SafetensorsError, writeSafetensors } from "../safetensors.ts";
@@ -66,7 +67,8 @@ export function writeCheckpoint(run: string, names: readonly CheckpointName[], c
   const tensors = new Map(
     [...state].flatMap(([name, { dtype, shape, data }]) => (dtype === "f32" ? [[name, { shape, data }] as const] : [])),
   );
-  const text = JSON.stringify(checkpoint, (key, value: unknown) => (key === "span" ? undefined : value));
+  const preparation = JSON.parse(preparationToJson(checkpoint.preparation)) as unknown;
+  const text = JSON.stringify({ ...checkpoint, preparation });
   const bytes = writeSafetensors({ tensors, metadata: { [checkpointKey]: text } });
   const shown = `${JSON.stringify(JSON.parse(text), null, 2)}\n`;
   for (const name of names) {
@@ -89,15 +91,23 @@ export function readCheckpoint(run: string, name: CheckpointName): StoredCheckpo
     const { tensors, metadata } = placeTensors(bytesOfFile(path));
     const text = metadata[checkpointKey];
     if (text === undefined) throw new CheckpointError(`${path} holds weights and no checkpoint`);
-    const checkpoint = JSON.parse(text) as Checkpoint;
-    if (checkpoint.version !== 1)
-      throw new CheckpointError(`${path} is of version ${String(checkpoint.version)}, which this plec does not know`);
+    const checkpoint = parseCheckpoint(path, text);
     const state = new Map([...tensors].map(([key, { shape, read }]) => [key, makeTensor("f32", shape, read())] as const));
     return { checkpoint, state };
   } catch (error) {
     if (!(error instanceof SafetensorsError) && !(error instanceof SyntaxError)) throw error;
     throw new CheckpointError(`${path} is broken: ${error.message}`);
   }
+}
+
+/** Past the version, the layout is what writeCheckpoint wrote. */
+function parseCheckpoint(path: string, text: string): Checkpoint {
+  const stored = JSON.parse(text) as Omit<Checkpoint, "preparation"> & { readonly preparation: unknown };
+  if (stored.version !== 1) throw new CheckpointError(`${path} is of version ${String(stored.version)}, which this plec does not know`);
+  const diagnostics: Diagnostic[] = [];
+  const preparation = preparationFromJson(path, JSON.stringify(stored.preparation), diagnostics);
+  if (preparation === null) throw new CheckpointError(diagnostics.map(({ message }) => message).join("; "));
+  return { ...stored, preparation };
 }
 
 /** @throws CheckpointError when the checkpoint is of another model or of another version of it */
@@ -113,8 +123,8 @@ export function requireCheckpointOf(
     if (!state.has(`param/${param}`)) throw new CheckpointError(`${path} lacks the parameter ${param}`);
 }
 
-/** A learned preparation as it is kept: without places in the source. */
-export function sameMapping(stored: Preparation, { mapping }: Preparation): boolean {
-  const plain = (value: unknown) => JSON.stringify(value, (key, item: unknown) => (key === "span" ? undefined : item));
-  return plain(stored.mapping) === plain(mapping);
+/** Whether two preparations read the same columns in the same way. */
+export function sameMapping(a: Preparation, b: Preparation): boolean {
+  const textOf = ({ mapping }: Preparation) => preparationToJson({ mapping, statistics: { rows: 0, moments: {}, vocabularies: {} } });
+  return textOf(a) === textOf(b);
 }
