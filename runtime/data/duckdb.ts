@@ -1,6 +1,14 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, DuckDBListVector, DuckDBValue, DuckDBVector } from "@duckdb/node-api";
+import type {
+  DuckDBConnection,
+  DuckDBDataChunk,
+  DuckDBInstance,
+  DuckDBListVector,
+  DuckDBType,
+  DuckDBValue,
+  DuckDBVector,
+} from "@duckdb/node-api";
 
 /** Thrown when the optional package is not there; the message says how to install it. */
 export class DuckDbMissing extends Error {
@@ -16,6 +24,13 @@ export async function loadDuckDb(): Promise<DuckDb> {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     throw new DuckDbMissing(`reading data needs the package @duckdb/node-api: npm install @duckdb/node-api (${reason})`);
   }
+}
+
+/** A column of numbers, or of arrays of them with these dims. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: "FLOAT" | "INTEGER";
+  readonly dims: readonly number[];
 }
 
 /** What DuckDB refuses, without the parts of its message that speak about the statement around an expression. */
@@ -73,6 +88,23 @@ export class Database {
     }
   }
 
+  /** Makes a function of SQL that gives the rows of a table, some at a time; a chunk without rows is the last. */
+  async registerTable(name: string, columns: readonly TableColumn[], fill: (chunk: DuckDBDataChunk) => void): Promise<void> {
+    const { ARRAY, DuckDBTableFunction, FLOAT, INTEGER } = await loadDuckDb();
+    const typeOf = ({ type, dims }: TableColumn): DuckDBType =>
+      dims.toReversed().reduce<DuckDBType>((inner, length) => ARRAY(inner, length), type === "FLOAT" ? FLOAT : INTEGER);
+    this.#connection.registerTableFunction(
+      DuckDBTableFunction.create({
+        name,
+        bindFunction: (info) => {
+          for (const column of columns) info.addResultColumn(column.name, typeOf(column));
+        },
+        initFunction: () => undefined,
+        mainFunction: (_, chunk) => fill(chunk),
+      }),
+    );
+  }
+
   async appender(table: string): Promise<Awaited<ReturnType<DuckDBConnection["createAppender"]>>> {
     return this.#connection.createAppender(table);
   }
@@ -107,6 +139,13 @@ export function numbersOf(vector: DuckDBVector): ArrayLike<number> {
   const items: unknown = Reflect.get(vector, "items");
   if (items instanceof Float32Array || items instanceof Float64Array || items instanceof Int32Array) return items;
   throw new Error(`no numbers in a ${vector.constructor.name} of DuckDB`);
+}
+
+/** A column of a chunk to be filled: the numbers behind it, for arrays those of all rows one after another. `flush` writes them. */
+export function writableNumbers(vector: DuckDBVector): { [index: number]: number; readonly length: number } {
+  const child: unknown = Reflect.get(vector, "childData");
+  if (child !== undefined) return writableNumbers(child as DuckDBVector);
+  return numbersOf(vector) as Float32Array | Float64Array | Int32Array;
 }
 
 /** Whether an item of a column is there; null where all are. */
