@@ -18,7 +18,7 @@ const options = {
   // onnx-proto finds its `long` by a lookup that bundling would break; onnxruntime-node is native; TensorFlow.js keeps one registry of backends,
   // which optional ones such as tfjs-node-gpu join by importing the same package; ts-morph carries a compiler of 10 MB; yaml is
   // required in the middle of a synchronous check.
-  external: ["onnx-proto", "onnxruntime-node", "@tensorflow/*", "ts-morph", "yaml"],
+  external: ["onnx-proto", "onnxruntime-node", "@duckdb/*", "@tensorflow/*", "ts-morph", "yaml"],
   legalComments: "none",
   minifySyntax: true,
   minifyWhitespace: true,
