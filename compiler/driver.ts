@@ -107,6 +107,7 @@ function inOrder(diagnostics: readonly Diagnostic[], project: Project): readonly
 function hashSources(project: Project): string {
   const hash = createHash("sha256");
   const sources = [...project.files.map(({ source }) => source), ...project.schemas];
-  for (const { text } of sources.sort((a, b) => (a.name < b.name ? -1 : 1))) hash.update(`${text.length}\n${text}`);
+  // By their texts: the same sources are the same model wherever they lie.
+  for (const { text } of sources.sort((a, b) => (a.text < b.text ? -1 : 1))) hash.update(`${text.length}\n${text}`);
   return hash.digest("hex");
 }

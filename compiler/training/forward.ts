@@ -18,7 +18,7 @@ export function stateOfParam(name: string): string {
 }
 
 /** Copies what training minimises into a step: parameters become inputs, and dropout draws its masks. */
-export function buildForward({ training }: CheckedModel, graph: StepGraph, dropout: boolean): Forward {
+export function buildForward({ training }: Pick<CheckedModel, "training">, graph: StepGraph, dropout: boolean): Forward {
   const f = graph.formula("dropout");
   const masks = new DropoutMasks(f, () => ({ seed: graph.input("train/seed", []), step: graph.input("train/step", []) }));
   const shapes = new Map(training.params.map(({ name, value }) => [name, value.type.shape as readonly number[]]));

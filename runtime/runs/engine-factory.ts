@@ -1,0 +1,27 @@
+import type { TrainingGraph } from "../../compiler/training/step.ts";
+import type { Engine } from "../engine.ts";
+import type { TfjsBackend } from "../engines/tfjs-backends.ts";
+import { plecVersion } from "../version.ts";
+import type { RunEngine } from "./records.ts";
+
+/** Opens an engine over a graph that reads its weights from its inputs. */
+export type EngineFactory = (graph: TrainingGraph) => Promise<Engine>;
+
+/** @throws EngineMissing, from what it returns */
+export function engineFactory(name: RunEngine, backend: TfjsBackend | undefined): EngineFactory {
+  if (name === "ort")
+    return async ({ graph }) => {
+      const [{ emitOnnx }, { onnxRuntimeEngine }] = await Promise.all([
+        import("../../compiler/emit/onnx.ts"),
+        import("../engines/onnxruntime.ts"),
+      ]);
+      return onnxRuntimeEngine(emitOnnx(graph, { weights: new Map(), metadata: {}, producerVersion: plecVersion() }));
+    };
+  return async (graph) => {
+    const [{ buildTrainingGraphModel }, { tfjsEngine }] = await Promise.all([
+      import("../training/build-step.ts"),
+      import("../engines/tfjs.ts"),
+    ]);
+    return tfjsEngine(buildTrainingGraphModel(graph, plecVersion()), { backend });
+  };
+}
