@@ -280,7 +280,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
   command("synth", "Make up customers for a model, with labels that follow known inputs.")
     .argument("<spec>", "the spec")
     .requiredOption("--rows <n>", "how many customers", whole)
-    .requiredOption("-o, --output <file>", "the table to write: .parquet, .csv or .csv.gz")
+    .requiredOption("-o, --output <file>", "the table to write: .parquet, .csv or .csv.gz; its folder is made")
     .option("--mapping <file>", "write the data mapping as well, for plec train")
     .option("--missing <share>", "the share of rows in which an optional input is missing", Number, 0.1)
     .addOption(seed())
