@@ -1,55 +1,44 @@
-// Drives a training step that plec has compiled, with nothing but ONNX Runtime: node train.mjs step.onnx step.safetensors
-import { readFileSync } from "node:fs";
+// Drives a training step that plec has compiled, with nothing but ONNX Runtime: node train.mjs step.onnx step.safetensors trained.safetensors
+import { readFileSync, writeFileSync } from "node:fs";
 import ort from "onnxruntime-node";
 
-/** The tensors of a safetensors file: u64 length of the header, JSON header, float32 data. */
-function readState(path) {
-  const bytes = readFileSync(path);
-  const start = 8 + Number(bytes.readBigUInt64LE(0));
-  const entries = Object.entries(JSON.parse(bytes.toString("utf8", 8, start)));
-  return entries.map(
-    ([
-      name,
-      {
-        shape,
-        data_offsets: [from, to],
-      },
-    ]) => {
-      const data = bytes.buffer.slice(bytes.byteOffset + start + from, bytes.byteOffset + start + to);
-      return [name, new ort.Tensor("float32", new Float32Array(data), shape)];
-    },
-  );
-}
+const [stepPath, statePath, trainedPath] = process.argv.slice(2);
+const f32 = (data, shape) => new ort.Tensor("float32", Float32Array.from(data), shape);
+const i32 = (data, shape) => new ort.Tensor("int32", Int32Array.from(data), shape);
 
 /** 64 rows whose labels follow from x: what a model can learn. */
-function makeBatch(step, rows = 64) {
-  const noise = (i) => Math.sin(12.9898 * (i + 1) + 78.233 * (step + 1)) * 43758.5453;
-  const x = Float32Array.from({ length: rows * 8 }, (_, i) => 2 * (noise(i) - Math.floor(noise(i))) - 1);
+function makeBatch(rows = 64) {
+  const x = Array.from({ length: rows * 8 }, () => 2 * Math.random() - 1);
   const sums = Array.from({ length: rows }, (_, row) => x[row * 8] + x[row * 8 + 1]);
+  const basket = sums.map((sum) => (sum < -0.5 ? 0 : sum < 0.5 ? 1 : 2));
+  const click = sums.map((sum) => Number(sum > 0));
   return {
-    x: new ort.Tensor("float32", x, [rows, 8]),
-    "label/click": new ort.Tensor(
-      "float32",
-      Float32Array.from(sums, (s) => Number(s > 0)),
-      [rows],
-    ),
-    "label/basket": new ort.Tensor(
-      "int32",
-      Int32Array.from(sums, (s) => (s < -0.5 ? 0 : s < 0.5 ? 1 : 2)),
-      [rows],
-    ),
-    "label/amount": new ort.Tensor("float32", Float32Array.from(sums), [rows]),
+    x: f32(x, [rows, 8]),
+    "label/click": f32(click, [rows]),
+    "label/basket": i32(basket, [rows]),
+    "label/amount": f32(sums, [rows]),
   };
 }
 
-const scalar = (value) => new ort.Tensor("float32", [value], []);
-const [stepPath, statePath] = process.argv.slice(2);
-const session = await ort.InferenceSession.create(stepPath);
-const state = Object.fromEntries(readState(statePath));
-for (let step = 0; step < 200; step++) {
-  const scalars = { "train/epoch": scalar(step / 20), "train/step": scalar(step), "train/seed": scalar(0) };
-  const results = await session.run({ ...state, ...makeBatch(step), ...scalars });
-  for (const [name, tensor] of Object.entries(results)) if (name.startsWith("next/")) state[name.slice(5)] = tensor;
-  const losses = Object.entries(results).filter(([name]) => name.startsWith("loss/"));
-  if (step % 50 === 0 || step === 199) console.log(step, ...losses.map(([name, { data }]) => `${name} ${data[0].toFixed(3)}`));
+// The state is a safetensors file: u64 length of the header, JSON header, float32 data.
+const file = readFileSync(statePath);
+const start = 8 + Number(file.readBigUInt64LE(0));
+const { __metadata__, ...entries } = JSON.parse(file.toString("utf8", 8, start));
+const state = {};
+for (const [name, { shape, data_offsets }] of Object.entries(entries)) {
+  const [from, to] = data_offsets.map((offset) => file.byteOffset + start + offset);
+  state[name] = f32(new Float32Array(file.buffer.slice(from, to)), shape);
 }
+
+const session = await ort.InferenceSession.create(stepPath);
+for (let step = 0; step < 200; step++) {
+  const scalars = { "train/epoch": f32([step / 20], []), "train/step": f32([step], []), "train/seed": f32([0], []) };
+  const results = await session.run({ ...state, ...makeBatch(), ...scalars });
+  for (const name in results) if (name.startsWith("next/")) state[name.slice(5)] = results[name];
+  const losses = ["click", "basket", "amount"].map((task) => `${task} ${results[`loss/${task}`].data[0].toFixed(3)}`);
+  if (step % 50 === 0 || step === 199) console.log(`step ${step}: ${losses.join(", ")}`);
+}
+
+// The same file with the numbers of now: to go on from, and what `plec compile --weights` takes.
+for (const name in state) Buffer.from(state[name].data.buffer).copy(file, start + entries[name].data_offsets[0]);
+writeFileSync(trainedPath, file);
