@@ -5,8 +5,9 @@ import { gradientGraph, type TrainingGraph, trainingStep, updateGraph } from "..
 import { PlanError } from "../compiler/training/trainable.ts";
 import { drawWeights } from "../compiler/weights.ts";
 import { closest } from "../dsl/suggest.ts";
-import { buildStateFile, buildTrainingOnnx } from "../runtime/training/build-step.ts";
+import { buildStateFile, buildTrainingGraphModel, buildTrainingOnnx, trainingMetadata } from "../runtime/training/build-step.ts";
 import { writeFilesAtomically } from "./atomic-write.ts";
+import { writeGraphModelFolder } from "./graph-model-folder.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
 import { formatCount, plural } from "./table.ts";
@@ -38,9 +39,8 @@ export async function compileTrain(
   const model = loadModel(spec, options.model, io);
   const plan = trainingPlan(model);
   const phase = choosePhase(plan, options.phase);
-  const stem = options.output.replace(/\.onnx$/i, "");
+  const stem = options.output.replace(/\.onnx$|\/+$/i, "");
   const parts = buildParts(model, plan, phase, options, stem);
-  const target = { ...versions, version: plecVersion() };
   const weights =
     options.weights === undefined
       ? drawWeights({ params: model.parameters }, options.seed)
@@ -50,14 +50,23 @@ export async function compileTrain(
     parts.map(({ graph }) => graph),
     weights,
   );
+  const version = plecVersion();
+  const metadataOf = (graph: TrainingGraph) => trainingMetadata(model, plan, phase, graph, version);
   await writeFilesAtomically([
     { path: statePath, chunks: [state] },
-    ...parts.map(({ path, graph }) => ({ path, chunks: [buildTrainingOnnx(model, plan, phase, graph, target)] })),
+    ...(options.target === "onnx" ? parts : []).map(({ path, graph }) => ({
+      path,
+      chunks: [buildTrainingOnnx(graph, metadataOf(graph), { ...versions, version })],
+    })),
   ]);
   for (const { path, graph } of parts) {
-    const { inputs, outputs } = graph.graph;
+    const { name, inputs, outputs } = graph.graph;
+    const size =
+      options.target === "onnx"
+        ? statSync(path).size
+        : await writeGraphModelFolder(path, model.name, () => buildTrainingGraphModel(graph, version, metadataOf(graph)));
     io.stdout.write(
-      `${path}: ${graph.graph.name}, ${plural(inputs.length, "input")}, ${plural(outputs.length, "output")}, ${formatCount(statSync(path).size)} bytes\n`,
+      `${path}: ${name}, ${plural(inputs.length, "input")}, ${plural(outputs.length, "output")}, ${formatCount(size)} bytes\n`,
     );
   }
   io.stdout.write(`${statePath}: the state to begin with, ${formatCount(statSync(statePath).size)} bytes\n`);
@@ -68,14 +77,15 @@ function buildParts(
   model: CheckedModel,
   plan: TrainingPlan,
   phase: number,
-  { output, accumulate }: CompileTrainOptions,
+  { output, target, accumulate }: CompileTrainOptions,
   stem: string,
 ): readonly { readonly path: string; readonly graph: TrainingGraph }[] {
+  const suffix = target === "onnx" ? ".onnx" : "";
   try {
     if (accumulate !== true) return [{ path: output, graph: trainingStep(model, plan, { phase }) }];
     return [
-      { path: `${stem}.gradients.onnx`, graph: gradientGraph(model, plan, { phase }) },
-      { path: `${stem}.update.onnx`, graph: updateGraph(model, plan, { phase }) },
+      { path: `${stem}.gradients${suffix}`, graph: gradientGraph(model, plan, { phase }) },
+      { path: `${stem}.update${suffix}`, graph: updateGraph(model, plan, { phase }) },
     ];
   } catch (error) {
     if (error instanceof PlanError) throw new CommandError(`${model.name}: ${error.message}`, exitCodes.findings);
@@ -85,7 +95,6 @@ function buildParts(
 
 /** What a step does not honour is said, and not left out in silence. */
 function refuseOptions(options: CompileTrainOptions): void {
-  if (options.target !== "onnx") throw new CommandError("--train writes ONNX files; leave --target tfjs out");
   if (options.precision !== "fp32") throw new CommandError("--train computes in float32; leave --precision fp16 out");
   if (options.without.length > 0) throw new CommandError("--train takes every input of the model; leave --without out");
   if (options.outputs !== undefined) throw new CommandError("--train gives losses and the new state; leave --outputs out");

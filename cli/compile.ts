@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { newestIrVersion, opsets, protobufLimit } from "../compiler/emit/onnx.ts";
 import type { Graph } from "../compiler/ir/graph.ts";
 import { sizeOf } from "../compiler/ir/ndarray.ts";
@@ -9,7 +9,8 @@ import { closest } from "../dsl/suggest.ts";
 import { buildOnnxFiles, graphOfPart, type ModelPart } from "../runtime/build-onnx.ts";
 import type { TracedWeights } from "../runtime/description.ts";
 import { readDescription } from "../runtime/read-onnx.ts";
-import { replaceFolder, writeFilesAtomically } from "./atomic-write.ts";
+import { writeFilesAtomically } from "./atomic-write.ts";
+import { writeGraphModelFolder } from "./graph-model-folder.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
 import { matchNames } from "./match-names.ts";
@@ -73,28 +74,11 @@ function readsItsWeightsFrom(model: string, data: string): boolean {
   return bytes.includes(data) && readDescription(bytes) !== null;
 }
 
-/** Writes into a folder that is new, empty, or holds a GraphModel already. */
 async function writeGraphModel(model: CheckedModel, graph: Graph, weights: TracedWeights, options: CompileOptions): Promise<string> {
-  const path = options.output;
   if (options.precision !== "fp32" || options.externalData === true)
     throw new CommandError("--precision fp16 and --external-data are for ONNX files");
-  if (existsSync(path)) {
-    if (!statSync(path).isDirectory()) throw new CommandError(`${path} is a file; a GraphModel is a folder`);
-    const others = readdirSync(path).filter((name) => !/^(model\.json|group1-shard\d+of\d+\.bin)$/.test(name));
-    if (others.length > 0) throw new CommandError(`${path} holds ${others[0]}, which is no part of a GraphModel; name another folder`);
-  }
-  const [{ buildGraphModel }, { graphModelFiles }, { NotLowerable }] = await Promise.all([
-    import("../runtime/build-graph-model.ts"),
-    import("../compiler/emit/graph-model.ts"),
-    import("../compiler/emit/tensorflow-lowering.ts"),
-  ]);
-  try {
-    await replaceFolder(path, graphModelFiles(buildGraphModel(model, graph, weights, plecVersion())));
-  } catch (error) {
-    if (error instanceof NotLowerable) throw new CommandError(`${model.name}: ${error.message}`, exitCodes.findings);
-    throw error;
-  }
-  const size = readdirSync(path).reduce((total, name) => total + statSync(join(path, name)).size, 0);
+  const { buildGraphModel } = await import("../runtime/build-graph-model.ts");
+  const size = await writeGraphModelFolder(options.output, model.name, () => buildGraphModel(model, graph, weights, plecVersion()));
   return `${formatCount(size)} bytes`;
 }
 

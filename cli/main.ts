@@ -148,9 +148,12 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
         .argParser((name: string, before: readonly string[]) => [...before, name])
         .default([], "none"),
     )
-    .option("--train", "write a training step (FILE) and the state to begin with (FILE without .onnx, and .safetensors)")
+    .option(
+      "--train",
+      "write a training step (a file, or the folder of a GraphModel) and the state to begin with (PATH without .onnx, and .safetensors)",
+    )
     .option("--phase <name>", "with --train: the phase of the plan (default: the first)")
-    .option("--accumulate", "with --train: the step in two files, FILE.gradients.onnx and FILE.update.onnx, for batches taken in parts")
+    .option("--accumulate", "with --train: the step in two halves, FILE.gradients.onnx and FILE.update.onnx, for batches taken in parts")
     .option(
       "--outputs <names>",
       "what the file returns, separated by commas; * stands for anything, !NAME is left out (default: everything)",
@@ -170,6 +173,11 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
           ["plec compile model.ple -o model.onnx --without graph", "for callers that never have this input"],
           ["plec compile model.ple --target tfjs -o model/", "model.json and weight shards, for tf.loadGraphModel"],
           ["plec compile model.ple --train -o step.onnx", "a training step for any ONNX Runtime: docs/training-graph.md"],
+          [
+            "plec compile model.ple --train --phase refine --accumulate -o step.onnx",
+            "of another phase, in halves: step.gradients.onnx, step.update.onnx",
+          ],
+          ["plec compile model.ple --train --target tfjs -o step/", "a step for TensorFlow.js, and step.safetensors"],
         ],
         "The metadata of what is written holds the hash of the spec, its inputs, slices and tasks, and where the weights come from.",
       ),

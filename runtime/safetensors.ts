@@ -110,13 +110,13 @@ export function readWeights(bytes: Uint8Array, graph: Pick<Graph, "params">): We
 }
 
 /**
- * The weights of a graph from a safetensors file, each read when it is asked for: every param, of its shape, and nothing else. A checkpoint of training holds
- * them as `param/NAME`, beside what else training goes on from.
+ * The weights of a graph from a safetensors file, each read when it is asked for: every param, of its shape, and nothing else. The state of training, as a
+ * checkpoint or a driver of its graphs keeps it, holds them as `param/NAME`, beside what else training goes on from.
  */
 export function placeWeights(source: ByteSource, graph: Pick<Graph, "params">): WeightSource {
   const placed = placeTensors(source);
-  const isCheckpoint = placed.metadata[checkpointKey] !== undefined;
-  const tensors = isCheckpoint ? weightsOfCheckpoint(placed.tensors) : placed.tensors;
+  const holdsState = [...placed.tensors.keys()].some((name) => name.startsWith(statePrefix));
+  const tensors = holdsState ? weightsOfState(placed.tensors) : placed.tensors;
   const names = new Set(graph.params.map((param) => param.name));
   const missing = [...names].filter((name) => !tensors.has(name));
   const extra = [...tensors.keys()].filter((name) => !names.has(name));
@@ -136,8 +136,11 @@ export function placeWeights(source: ByteSource, graph: Pick<Graph, "params">): 
   return { get: (name) => tensors.get(name)?.read() };
 }
 
-function weightsOfCheckpoint<T>(tensors: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
-  return new Map([...tensors].flatMap(([name, tensor]) => (name.startsWith("param/") ? [[name.slice(6), tensor] as const] : [])));
+const statePrefix = "param/";
+
+function weightsOfState<T>(tensors: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+  const weights = [...tensors].filter(([name]) => name.startsWith(statePrefix));
+  return new Map(weights.map(([name, tensor]) => [name.slice(statePrefix.length), tensor]));
 }
 
 export function writeWeights(weights: Weights, graph: Pick<Graph, "params">, metadata: Readonly<Record<string, string>> = {}): Uint8Array {

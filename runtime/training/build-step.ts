@@ -10,14 +10,14 @@ import { initialState } from "./state.ts";
 
 const noWeights: WeightSource = { get: () => undefined };
 
-/** A training graph as an ONNX file, whose metadata say which phase it is of and what the driver has to do. */
-export function buildTrainingOnnx(
+/** What a file says of the graph in it: of which phase it is and what its driver has to do. */
+export function trainingMetadata(
   model: CheckedModel,
   plan: TrainingPlan,
   phase: number,
-  { graph, state, tables }: TrainingGraph,
-  target: Pick<OnnxOptions, "opset" | "irVersion"> & { readonly version: string },
-): Uint8Array {
+  { state, tables }: TrainingGraph,
+  version: string,
+): Readonly<Record<string, string>> {
   const { name, epochs, start } = plan.phases[phase] ?? { name: "", epochs: 0, start: 0 };
   const { batch, accumulate, earlyStop, seed } = plan;
   const training = {
@@ -31,23 +31,30 @@ export function buildTrainingOnnx(
     state: state.map((entry) => entry.name),
     tables,
   };
-  const { version, ...versions } = target;
-  return emitOnnx(graph, {
-    ...versions,
-    weights: noWeights,
-    metadata: {
-      "plec.version": version,
-      "plec.model": model.name,
-      "plec.spec_sha256": model.hash,
-      "plec.training": JSON.stringify(training),
-    },
-    producerVersion: version,
-  });
+  return {
+    "plec.version": version,
+    "plec.model": model.name,
+    "plec.spec_sha256": model.hash,
+    "plec.training": JSON.stringify(training),
+  };
+}
+
+/** A training graph as an ONNX file. */
+export function buildTrainingOnnx(
+  { graph }: TrainingGraph,
+  metadata: Readonly<Record<string, string>>,
+  { version, ...versions }: Pick<OnnxOptions, "opset" | "irVersion"> & { readonly version: string },
+): Uint8Array {
+  return emitOnnx(graph, { ...versions, weights: noWeights, metadata, producerVersion: version });
 }
 
 /** A training graph for TensorFlow.js. */
-export function buildTrainingGraphModel({ graph }: TrainingGraph, version: string): GraphModelArtifacts {
-  return emitGraphModel(graph, { weights: noWeights, metadata: { "plec.version": version }, producerVersion: version });
+export function buildTrainingGraphModel(
+  { graph }: TrainingGraph,
+  version: string,
+  metadata: Readonly<Record<string, string>> = { "plec.version": version },
+): GraphModelArtifacts {
+  return emitGraphModel(graph, { weights: noWeights, metadata, producerVersion: version });
 }
 
 /** The state before the first step as a safetensors file; a state that several graphs share stands in it once. */
