@@ -21,7 +21,6 @@ const pages = [
   "docs/ir.md",
   "docs/lint/README.md",
   "examples/import/README.md",
-  "examples/training-graph/README.md",
   "docs/training-graph.md",
   "docs/starting.md",
   "docs/training.md",
