@@ -1,3 +1,4 @@
+import { tileRecurrence } from "../autodiff/tile-recurrences.ts";
 import type { GraphParam, Value } from "../ir/graph.ts";
 import type { CheckedModel } from "../model.ts";
 import { copyGraph } from "../passes/rewrite.ts";
@@ -33,6 +34,7 @@ export function buildForward({ training }: Pick<CheckedModel, "training">, graph
       if (node.op !== "dropout" || x === undefined) return null;
       return [dropout ? masks.apply(x, node.attributes.rate) : x];
     },
+    tileRecurrence,
   ]);
   for (const input of training.inputs) graph.adopt({ ...input, value: copyOf(input.value) });
   return { copyOf, params: training.params.map((param) => ({ param, value: copyOf(param.value) })) };
