@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parseMapping } from "./open-data.ts";
 
@@ -60,6 +61,13 @@ labels:
     ],
     labels: [{ ...nothing, target: "ctr", from: { kind: "sql", sql: "clicked > 0" } }],
   });
+});
+
+it("reads the example of docs/data.md", () => {
+  const [, yaml = ""] = /^```yaml\n([\s\S]*?)^```$/m.exec(readFileSync("docs/data.md", "utf8")) ?? [];
+  const { mapping, findings } = parseMapping(yaml);
+  expect(findings).toEqual([]);
+  expect(mapping?.inputs.map(({ target }) => target)).toEqual(["age", "numeric", "features.base", "city", "plan", "visits"]);
 });
 
 describe("what is no mapping is an error with its place", () => {
