@@ -21,6 +21,8 @@ export interface OpenOptions {
   readonly folder: string;
   /** Files in place of the mapping's source, from the current folder. */
   readonly files?: readonly string[];
+  /** Files up to so many bytes are kept in memory, larger ones read anew for each pass (64 MiB). */
+  readonly keepBytes?: number;
   /** What was learned before: applied as it is, and nothing is learned. */
   readonly statistics?: Statistics;
 }

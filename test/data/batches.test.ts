@@ -73,6 +73,20 @@ describe("the shuffle", () => {
     expect([...sizes]).toEqual([64]);
   });
 
+  it("is the same for a file of many row groups that is read anew as for one that is kept", async () => {
+    const database = await Database.open(folder.path);
+    const values = "SELECT CAST(hash(i) % 100000 AS INTEGER) AS a FROM range(60000) t(i)";
+    await database.run(`COPY (${values}) TO '${folder.path}/groups.parquet' (FORMAT parquet, ROW_GROUP_SIZE 2048)`);
+    database.close();
+    const yaml = "source: groups.parquet\nsplits: { test: { every: 3 } }\ninputs:\n  x: { column: a, scale: standard }\n";
+    const [kept, anew] = [await folder.require(contract, yaml), await folder.require(contract, yaml, { keepBytes: 0 })];
+    expect(anew.statistics).toEqual(kept.statistics);
+    const whole = await rowsOf(kept);
+    expect(whole.row).toEqual(range(60_000).filter((row) => row % 3 !== 0));
+    for (let pass = 0; pass < 3; pass++) expect(await rowsOf(anew)).toEqual(whole);
+    expect(await order(anew, 1, 0, 500)).toEqual(await order(kept, 1, 0, 500));
+  });
+
   it("of a query keeps its order from epoch to epoch", async () => {
     const yaml = "source: { query: SELECT (i * 7919) % 5003 AS a FROM range(5000) t(i) ORDER BY a }\ninputs:\n  x: a\n";
     const data = await folder.require(contract, yaml);
