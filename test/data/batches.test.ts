@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { Dataset } from "../../runtime/data/dataset.ts";
-import { Database, DuckDbMissing } from "../../runtime/data/duckdb.ts";
+import { Database } from "../../runtime/data/duckdb.ts";
 import { prefetch } from "../../runtime/data/prefetch.ts";
 import { compress, RunningMoments, unscale } from "../../runtime/data/scale.ts";
 import { preparationFromJson, preparationToJson } from "../../runtime/data/statistics.ts";
@@ -212,8 +213,13 @@ it("says how to install DuckDB where it is missing", async () => {
   vi.resetModules();
   const { Database: Fresh } = await import("../../runtime/data/duckdb.ts");
   await expect(Fresh.open(folder.path)).rejects.toThrow("reading data needs the package @duckdb/node-api: npm install @duckdb/node-api");
+  const { runCli } = await import("../cli/run-cli.ts");
+  const { code, stdout, stderr } = await runCli(["synth", "specs/mmoe.ple", "--rows", "5", "-o", `${folder.path}/m.parquet`]);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^plec: reading data needs the package @duckdb\/node-api: npm install @duckdb\/node-api \(.*\)\n$/);
+  expect(existsSync(`${folder.path}/m.parquet`)).toBe(false);
   vi.doUnmock("@duckdb/node-api");
-  expect(DuckDbMissing.name).toBe("DuckDbMissing");
+  vi.resetModules();
 });
 
 it("downloads no extension", async () => {
