@@ -1,4 +1,5 @@
 import { TableRows } from "../autodiff/table-rows.ts";
+import { tileRecurrence } from "../autodiff/tile-recurrences.ts";
 import type { GraphParam, Value } from "../ir/graph.ts";
 import type { CheckedModel } from "../model.ts";
 import { copyGraph } from "../passes/rewrite.ts";
@@ -43,6 +44,7 @@ export function buildForward({ training }: CheckedModel, graph: StepGraph, dropo
       if (node.op !== "dropout" || x === undefined) return null;
       return [dropout ? masks.apply(x, node.attributes.rate) : x];
     },
+    tileRecurrence,
   ]);
   for (const input of training.inputs) graph.adopt({ ...input, value: copyOf(input.value) });
   graph.pickRows(taken.tables());

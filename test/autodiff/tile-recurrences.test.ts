@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { tileRecurrence } from "../../compiler/autodiff/tile-recurrences.ts";
-import type { Graph } from "../../compiler/ir/graph.ts";
+import type { Graph, Node } from "../../compiler/ir/graph.ts";
 import { interpret } from "../../compiler/ir/interpreter.ts";
 import { peakMemory } from "../../compiler/ir/live-memory.ts";
 import { verifyGraph } from "../../compiler/ir/verify.ts";
@@ -17,15 +17,24 @@ function mamba(steps: number): Graph {
 
 const scans = (graph: Graph) => graph.nodes.filter(({ op }) => op === "scan").length;
 
-describe("a state space model of 36 steps in chunks", () => {
-  const whole = mamba(36);
+/** With the nodes of loops, and of loops in them. */
+const allNodes = (nodes: readonly Node[]): readonly Node[] =>
+  nodes.flatMap((node) => [node, ...(node.op === "scan" ? allNodes(node.attributes.body.nodes) : [])]);
+
+describe.each([
+  ["in chunks", 36, 2],
+  ["without chunks, for want of a divisor", 37, 1],
+])("a state space model step by step, %s", (_, steps, loops) => {
+  const whole = mamba(steps);
   const tiled = rewriteGraph(whole, [tileRecurrence]);
   const point = bindingsOf(whole, 3, noise(0.8), noise(0.5));
 
   test("is a loop, and its recurrence stands inside", () => {
     verifyGraph(tiled);
+    const all = allNodes(tiled.nodes);
     expect(scans(tiled)).toBe(1);
-    expect(tiled.nodes.filter(({ op }) => op === "linear_scan")).toEqual([]);
+    expect(all.filter(({ op }) => op === "scan")).toHaveLength(loops);
+    expect(all.filter(({ op }) => op === "linear_scan")).toEqual([]);
   });
 
   test("computes the same", () => {
@@ -45,21 +54,20 @@ describe("a state space model of 36 steps in chunks", () => {
       if (gradient !== undefined && other !== undefined) expect(largestDifference(gradient, other), name).toBeLessThan(1e-10);
     }
   });
-
-  test("never holds the states of all steps", () => {
-    const symbols = new Map([["B", 64]]);
-    const [before, after] = [whole, tiled].map((graph) => peakMemory(simplify(differentiated(graph).graph), symbols).bytes);
-    expect(after).toBeLessThan((before as number) / 2);
-    const states = 64 * 36 * 8 * 16 * 4;
-    const largest = Math.max(...tiled.nodes.flatMap(({ outputs }) => outputs.map(({ type }) => sizeOf(type.shape) * 4)));
-    expect(largest).toBeLessThan(states);
-  });
 });
 
-test.each([
-  ["few steps", mamba(8)],
-  ["a number of steps without a divisor", mamba(37)],
-])("with %s it stays whole", (_, graph) => expect(scans(rewriteGraph(graph, [tileRecurrence]))).toBe(0));
+test("the states of all steps are never held", () => {
+  const whole = mamba(36);
+  const tiled = rewriteGraph(whole, [tileRecurrence]);
+  const symbols = new Map([["B", 64]]);
+  const [before, after] = [whole, tiled].map((graph) => peakMemory(simplify(differentiated(graph).graph), symbols).bytes);
+  expect(after).toBeLessThan((before as number) / 2);
+  const states = 64 * 36 * 8 * 16 * 4;
+  const largest = Math.max(...tiled.nodes.flatMap(({ outputs }) => outputs.map(({ type }) => sizeOf(type.shape) * 4)));
+  expect(largest).toBeLessThan(states);
+});
+
+test("few steps stay whole", () => expect(scans(rewriteGraph(mamba(8), [tileRecurrence]))).toBe(0));
 
 test("states that are read whole stay whole", () => {
   const inputs = ["x: f32[B, 36, 8]", "mask: f32[B, 36]"];
