@@ -26,9 +26,9 @@ const costly: ReadonlySet<OpName> = new Set(["scan", "dropout", "random_uniform"
  * between what is there anyway and what the backward pass reads, through operations that are cheap for their size; among equals the one that makes least
  * again. A copy waits, by a data dependency, for the cotangent that it meets: engines order nodes as they like.
  *
- * The values are the same, bit for bit. To be run last: passes that make equal nodes once undo nothing, but simplify less afterwards.
+ * The values are the same, bit for bit. A long chain of large tensors without a product is made again at once, from its start.
  *
- * @see Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016; Jia et al. and PyTorch's min-cut partitioner for the choice by a cut
+ * @see Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016; the cut is as in PyTorch's min-cut partitioner
  */
 export function recompute(graph: Graph, { rows = 256, smallest = 4 << 20 }: RecomputeOptions = {}): Graph {
   const sizes = new Sizes(rows);
@@ -60,7 +60,7 @@ class Sizes {
   }
 }
 
-/** Tells the forward pass from the backward pass, whose nodes need what comes after the last use of a large tensor in the forward pass. */
+/** Tells the forward pass from the backward pass, whose nodes depend on the last one of the forward pass that reads a large tensor. */
 class Timeline {
   /** For each node the last node of the forward pass that it depends on. */
   readonly #reach = new Map<Node, number>();
@@ -79,7 +79,7 @@ class Timeline {
   }
 
   isLate({ node }: Pick<Value, "node">): boolean {
-    return isGradient(node) && (this.#reach.get(node) ?? -1) > this.#turn;
+    return isGradient(node) && (this.#reach.get(node) ?? -1) >= this.#turn;
   }
 }
 
