@@ -56,6 +56,28 @@ export async function writeFilesAtomically(files: readonly FileToWrite[]): Promi
   }
 }
 
+/**
+ * Replaces a file that something else writes: `write` gets the path of a temporary file in the same folder, which then takes the name.
+ *
+ * @throws CommandError when the file cannot take its name, and whatever `write` throws
+ */
+export async function replaceWrittenFile(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  const target = existsSync(path) ? realpathSync(path) : path;
+  const temporary = join(dirname(target), `.${process.pid}.${counter++}.tmp.${basename(target)}`);
+  beginWrite(temporary);
+  try {
+    await write(temporary);
+    if (existsSync(target)) chmodSync(temporary, statSync(target).mode & 0o7777);
+    await rename(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    if (isSystemError(error)) throw new CommandError(`cannot write ${path}: ${describeSystemError(error)}`);
+    throw error;
+  } finally {
+    endWrite(temporary);
+  }
+}
+
 async function writeTemporary(temporary: string, chunks: FileToWrite["chunks"]): Promise<void> {
   const file = await open(temporary, "wx");
   try {
@@ -137,6 +159,8 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder",
   ENOTDIR: "a part of the path is not a folder",
   ENOSPC: "no space left on the device",
+  EFBIG: "the file would be larger than files may be (ulimit -f)",
+  EDQUOT: "the disk quota is used up",
   EROFS: "the file system is read-only",
 };
 

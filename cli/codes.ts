@@ -18,3 +18,15 @@ export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
     ...Object.entries(inputCatalogue),
   ]);
 }
+
+/** Whether `plec lint` reports it, so that it can be configured and allowed: its own rules, and what the checker warns of. */
+export function lintable(code: string): boolean {
+  return (
+    lintDefinitions.has(code) || Object.entries(checkCatalogue).some(([name, { severity }]) => name === code && severity === "warning")
+  );
+}
+
+/** Where a rule of `plec lint`, or a warning of the checker, has its page. */
+export function lintPage(code: string): string {
+  return `docs/lint/${code.replace(/^lint\//, "").replace("/", "-")}.md`;
+}

@@ -1,7 +1,6 @@
 import { distance } from "fastest-levenshtein";
-import { lintDefinitions } from "../compiler/check/lint/engine/catalogue.ts";
 import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
-import { allCodes } from "./codes.ts";
+import { allCodes, lintable, lintPage } from "./codes.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { formatTable } from "./table.ts";
 
@@ -21,7 +20,7 @@ export async function explain(code: string | undefined, options: { readonly json
 
 function describeCode(code: string, { severity, message, why, help, example }: DiagnosticDefinition): string {
   const parts = [`${code} (${severity})`, `  ${message}`, "", `Why: ${why}`, "", `What to do: ${help}`];
-  if (lintDefinitions.has(code)) parts.push("", `Examples and options: docs/lint/${code.slice("lint/".length)}.md`);
+  if (lintable(code)) parts.push("", `Examples and options: ${lintPage(code)}`);
   if (example !== undefined) parts.push("", "Example:", ...example.split("\n").map((line) => `  ${line}`.trimEnd()));
   return `${parts.join("\n")}\n`;
 }

@@ -57,7 +57,8 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
   const json = (): Option => new Option("--json", "print JSON for machines");
   const model = (): Option => new Option("--model <name>", "the model to take when the file has several");
   const seed = (): Option => new Option("--seed <n>", "seed of everything random").argParser(whole).default(0);
-  const weights = (): Option => new Option("--weights <file>", "take the weights from a .safetensors file").conflicts("seed");
+  const weights = (): Option =>
+    new Option("--weights <path>", "take the weights from a .safetensors file, or from a run of `plec train`").conflicts("seed");
 
   command("check", "Check specs: names, dims, wiring, what is unused.")
     .argument("<files...>", "specs, or folders of them")
@@ -163,7 +164,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
         [
           ["plec compile model.ple -o model.onnx", "with fresh weights"],
           ["plec compile model.ple -o model.onnx --seed 7", "other fresh weights"],
-          ["plec compile model.ple -o model.onnx --weights trained.safetensors", "with trained ones"],
+          ["plec compile model.ple -o model.onnx --weights runs/1", "with the best ones of a run, or of a .safetensors file"],
           ["plec compile model.ple -o model.onnx --precision fp16", "half the size"],
           ["plec compile model.ple -o model.onnx --outputs 'ctr,gates/*'", "some outputs, and the inputs that they read"],
           ["plec compile model.ple -o model.onnx --without graph", "for callers that never have this input"],
@@ -204,6 +205,102 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ),
     )
     .action(async (file: string, options) => exit(await (await import("./run.ts")).run(file, options, io)));
+
+  command("train", "Train a model on data.")
+    .argument("<spec>", "the spec, whose `train` block is the plan")
+    .requiredOption("--data <mapping>", "the YAML file that maps columns of the data to inputs and labels")
+    .requiredOption("-o, --out <folder>", "the folder of the run, for checkpoints and metrics")
+    .addOption(new Option("--engine <name>", "what computes (default: ort)").choices(["ort", "tfjs"]))
+    .addOption(new Option("--backend <name>", "where TensorFlow.js runs: the fastest that is installed, or this one").choices(tfjsBackends))
+    .option("--resume", "go on from the last checkpoint in the folder")
+    .option("--epochs <n>", "train this many epochs, not those of the spec", whole)
+    .addOption(new Option("--seed <n>", "seed of weights, order and dropout (default: that of the spec)").argParser(whole))
+    .option("--checkpoint-every <n>", "save after every so many batches, too (default: each epoch, and each minute)", whole)
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec train model.ple --data data.yaml --out runs/1", "train as the spec's `train` block says"],
+          ["plec train model.ple --data data.yaml --out runs/1 --resume", "go on after Ctrl-C, a crash or a full disk"],
+          ["plec train model.ple --data data.yaml --out runs/2 --seed 7 --epochs 2", "other weights, fewer epochs"],
+          ["plec train model.ple --data data.yaml --out runs/3 --engine tfjs --backend webgpu", "on a GPU"],
+        ],
+        [
+          "The folder gets run.json, metrics.jsonl, the spec as it was, and checkpoints/last and best (.safetensors and .json).",
+          "A resumed run ends in the same weights, bit for bit, as one that was never interrupted. docs/training.md tells more.",
+          "Exit code: 0 trained, 1 findings in the spec or the data, or a loss that is no number, 2 wrong use, 130 interrupted and saved.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./train.ts")).train(spec, options, io)));
+
+  const ofRun = (usage: string, summary: string): Command =>
+    command(usage, summary)
+      .argument("<run>", "the folder of a run of `plec train`")
+      .requiredOption("--data <file>", "a mapping (.yaml), whose rows and splits are taken, or a data file, of which all rows are")
+      .option("--split <name>", "only this split of the mapping")
+      .addOption(new Option("--checkpoint <name>", "which weights").choices(["best", "last"]).default("best"))
+      .addOption(new Option("--engine <name>", "what computes (default: ort)").choices(["ort", "tfjs"]))
+      .addOption(
+        new Option("--backend <name>", "where TensorFlow.js runs: the fastest that is installed, or this one").choices(tfjsBackends),
+      );
+
+  ofRun("eval", "Measure a trained model: AUC, log loss, RMSE, accuracy, calibration of each task.")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec eval runs/1 --data data.yaml", "on every split that is held out"],
+          ["plec eval runs/1 --data data.yaml --split test --json", "for a program to read, with the calibration's bins"],
+          ["plec eval runs/1 --data march.parquet", "on other rows with the same columns"],
+        ],
+        "Values are prepared as those of the training rows were. (base) is the predictor that knows only the training rows' labels.",
+      ),
+    )
+    .action(async (run: string, options) => exit(await (await import("./eval.ts")).evaluate(run, options, io)));
+
+  ofRun("predict", "Write the predictions of a trained model for the rows of some data.")
+    .requiredOption("-o, --output <file>", "the .parquet or .csv file to write")
+    .option("--keep <columns>", "columns of the data to write beside the predictions, separated by commas")
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec predict runs/1 --data march.parquet -o scores.parquet --keep customer_id", "a row for each row, labels not needed"],
+          ["plec predict runs/1 --data data.yaml --split test -o test.csv", "one split of a mapping"],
+        ],
+        "Of classes, the likeliest is written and a list of all probabilities; of embeddings a list.",
+      ),
+    )
+    .action(async (run: string, options) => exit(await (await import("./predict.ts")).predict(run, options, io)));
+
+  command("synth", "Make up customers for a model, with labels that follow known inputs.")
+    .argument("<spec>", "the spec")
+    .requiredOption("--rows <n>", "how many customers", whole)
+    .requiredOption("-o, --output <file>", "the table to write: .parquet, .csv or .csv.gz; its folder is made")
+    .option("--mapping <file>", "write the data mapping as well, for plec train")
+    .option("--missing <share>", "the share of rows in which an optional input is missing", Number, 0.1)
+    .addOption(seed())
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec synth model.ple --rows 20000 -o data/customers.parquet --mapping data.yaml", "a table, and how to read it"],
+          ["plec synth model.ple --rows 1000 -o rows.csv --seed 7", "other customers, as text"],
+        ],
+        [
+          "A task depends on the experts that it prefers (`prefer: [...]`): on hidden factors that show in the inputs which they read and few",
+          "others do. A binary task has the rate of `positives` that the spec states, or one half. FILE.json beside the table says what depends",
+          "on what. The same spec, rows and seed give the same file. docs/data.md has the details.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./synth.ts")).synth(spec, options, io)));
 
   command("summary", "Show what a model is made of: inputs, experts, gates, tasks, parameters.")
     .argument("<spec>", "the spec")

@@ -65,11 +65,16 @@ async function watch(spec: string, output: string, options: TypesOptions, io: Io
   for (const signal of signals) process.once(signal, stop);
   let paths: readonly string[] = [resolve(spec)];
   while (!stopped) {
-    // Stamped before they are read, so that no change falls between.
-    const before = new Map(paths.map((path) => [path, stampOf(path)]));
-    paths = await updateOrReport(spec, output, options, io);
-    const stamps = new Map(paths.map((path) => [path, before.get(path) ?? stampOf(path)]));
-    while (!stopped && paths.every((path) => stampOf(path) === stamps.get(path))) await sleep(interval);
+    // Stamped before they are read, so that no change falls between; a path that the reading finds is stamped and everything read again.
+    const stamps = stampsOf(paths);
+    const checked = attempt(() => checkSpec(spec));
+    const known = checked.value?.dependencies ?? [resolve(spec)];
+    const found = known.some((path) => !paths.includes(path));
+    paths = known;
+    if (found) continue;
+    await report(checked, spec, output, options, io);
+    while (!stopped && same(stampsOf(paths), stamps)) await sleep(interval);
+    await settled(paths);
   }
   for (const signal of signals) process.off(signal, stop);
   return exitCodes.clean;
@@ -77,24 +82,45 @@ async function watch(spec: string, output: string, options: TypesOptions, io: Io
 
 const signals = ["SIGINT", "SIGTERM"] as const;
 
-/** The paths on which the types depend. */
-async function updateOrReport(spec: string, output: string, options: TypesOptions, io: Io): Promise<readonly string[]> {
-  let paths: readonly string[] = [resolve(spec)];
+/** What was checked, or the error that stood in its way. */
+type Attempt = { readonly value: CheckedFile; readonly error?: undefined } | { readonly value?: undefined; readonly error: CommandError };
+
+function attempt(check: () => CheckedFile): Attempt {
   try {
-    const checked = checkSpec(spec);
-    paths = checked.dependencies;
-    await update(checked, output, options, io);
+    return { value: check() };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { error };
+  }
+}
+
+async function report(checked: Attempt, spec: string, output: string, options: TypesOptions, io: Io): Promise<void> {
+  try {
+    if (checked.error !== undefined) throw checked.error;
+    await update(checked.value, output, options, io);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     if (options.json === true)
       io.stdout.write(`${JSON.stringify({ version: 1, spec, output, outcome: "failed", message: error.message })}\n`);
     else io.stderr.write(`plec: ${error.message}\n`);
   }
-  return paths;
+}
+
+/** Waits until the files have stood still for an interval: an editor empties a file before it fills it. */
+async function settled(paths: readonly string[]): Promise<void> {
+  let before: readonly string[];
+  do {
+    before = stampsOf(paths);
+    await sleep(interval);
+  } while (!same(stampsOf(paths), before));
 }
 
 /** What differs after a change of a file, or after it appeared or went. */
-function stampOf(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats === undefined ? "none" : `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
+function stampsOf(paths: readonly string[]): readonly string[] {
+  return paths.map((path) => {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    return stats === undefined ? "none" : `${stats.mtimeMs} ${stats.size} ${stats.ino}`;
+  });
 }
+
+const same = (a: readonly string[], b: readonly string[]) => a.every((stamp, i) => stamp === b[i]);

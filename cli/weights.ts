@@ -1,17 +1,28 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import type { CheckedModel } from "../compiler/model.ts";
 import type { TracedWeights } from "../runtime/description.ts";
 import { CommandError, exitCodes } from "./io.ts";
 import { reading } from "./spec-files.ts";
 
+/** The best weights of a run for its folder, any other path for itself. */
+function weightsPath(path: string): string {
+  if (!existsSync(path) || !statSync(path).isDirectory()) return path;
+  const best = join(path, "checkpoints", "best.safetensors");
+  if (existsSync(best)) return best;
+  throw new CommandError(`${path} is no run with weights: ${best} is not there`);
+}
+
 /**
- * Weights of a file when one is named, else fresh ones of the seed.
+ * Weights of a file, or of a run, when one is named, else fresh ones of the seed.
  *
  * @throws CommandError for a file that is not the weights of this model
  */
 export async function resolveWeights(
   model: CheckedModel,
-  { weights: path, seed }: { readonly weights?: string; readonly seed: number },
+  { weights: given, seed }: { readonly weights?: string; readonly seed: number },
 ): Promise<TracedWeights> {
+  const path = given === undefined ? undefined : weightsPath(given);
   const [{ weightsOf }, { SafetensorsError }] = await Promise.all([
     import("../runtime/weights-of.ts"),
     import("../runtime/safetensors.ts"),

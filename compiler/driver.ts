@@ -1,7 +1,4 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import type { Source } from "../dsl/source.ts";
 import { withoutAllowed } from "./check/allow.ts";
@@ -41,7 +38,7 @@ export function checkFile(path: string): CheckedFile {
 }
 
 export function inspectFile(path: string): InspectedFile {
-  return check(path, loadProject(path, libraryPlaces()));
+  return check(path, loadProject(path, { library: libraryFolder() }));
 }
 
 /** The same for a text; `name` is its name in messages, and relative imports start from there. */
@@ -50,7 +47,7 @@ export function checkSource(name: string, text: string): CheckedFile {
 }
 
 export function inspectSource(name: string, text: string): InspectedFile {
-  return check(name, loadProject(name, { ...libraryPlaces(), text }));
+  return check(name, loadProject(name, { library: libraryFolder(), text }));
 }
 
 function withoutAllowedFindings({ project: _, elaborated: __, ...file }: InspectedFile): CheckedFile {
@@ -110,12 +107,7 @@ function inOrder(diagnostics: readonly Diagnostic[], project: Project): readonly
 function hashSources(project: Project): string {
   const hash = createHash("sha256");
   const sources = [...project.files.map(({ source }) => source), ...project.schemas];
-  for (const { text } of sources.sort((a, b) => (a.name < b.name ? -1 : 1))) hash.update(`${text.length}\n${text}`);
+  // By their texts: the same sources are the same model wherever they lie.
+  for (const { text } of sources.sort((a, b) => (a.text < b.text ? -1 : 1))) hash.update(`${text.length}\n${text}`);
   return hash.digest("hex");
-}
-
-/** Trees stand beside the code that the build makes; code that runs as it was written has none. */
-function libraryPlaces(): { readonly library: string; readonly trees: string | null } {
-  const trees = join(dirname(fileURLToPath(import.meta.url)), "std");
-  return { library: libraryFolder(), trees: existsSync(trees) ? trees : null };
 }

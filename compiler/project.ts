@@ -6,7 +6,6 @@ import { parse } from "../dsl/parser.ts";
 import { Source, type Span } from "../dsl/source.ts";
 import { closest } from "../dsl/suggest.ts";
 import { finding } from "./check/catalogue.ts";
-import { restoreTree, storedName } from "./library-trees.ts";
 import { expandSchemas } from "./yaml/expand-schemas.ts";
 
 /** A parsed file with what its imports stand for. */
@@ -43,8 +42,6 @@ export interface Project {
 export interface ProjectOptions {
   /** The folder that `std/` stands for. */
   readonly library: string;
-  /** Where the library's syntax trees are kept; null where plec runs from its sources. */
-  readonly trees: string | null;
   /** The text of the entry, when it is not that of its file. */
   readonly text?: string;
 }
@@ -96,7 +93,7 @@ class Loader {
     const text = given ?? this.#read(path, name, importedBy);
     if (text === null) return null;
     const library = isInside(this.#options.library, path);
-    const parsed = parseCached(path, new Source(name, text, { library }), library ? this.#treePath(path) : null);
+    const parsed = parseCached(path, new Source(name, text, { library }));
     const { source } = parsed;
     this.diagnostics.push(...parsed.diagnostics);
     const file = parsed.schemas ? expandSchemas(parsed.file, (schema) => this.#schema(schema, path), this.diagnostics) : parsed.file;
@@ -107,11 +104,6 @@ class Loader {
     for (const statement of file.imports) imported.push(...this.#import(statement, loaded));
     this.#open.pop();
     return loaded;
-  }
-
-  #treePath(path: string): string | null {
-    const { library, trees } = this.#options;
-    return trees === null ? null : join(trees, storedName(relative(library, path)));
   }
 
   #shownName(path: string): string {
@@ -276,11 +268,10 @@ interface Parsed {
 const parsedFiles = new Map<string, Parsed>();
 
 /** A file is read once for each process, and again only when its text or its name in messages has changed. */
-function parseCached(path: string, source: Source, treePath: string | null): Parsed {
+function parseCached(path: string, source: Source): Parsed {
   const before = parsedFiles.get(path);
   if (before?.source.text === source.text && before.source.name === source.name) return before;
-  const stored = treePath !== null && existsSync(treePath) ? restoreTree(readFileSync(treePath, "utf8"), source) : null;
-  const { file, diagnostics } = stored === null ? parse(source) : { file: stored, diagnostics: [] };
+  const { file, diagnostics } = parse(source);
   const inputs = file.items.flatMap((item) => (item.kind === "Model" ? item.items.filter((inner) => inner.kind === "Input") : []));
   const parsed = { source, file, diagnostics, schemas: inputs.some(({ schema }) => schema !== null) };
   parsedFiles.set(path, parsed);

@@ -45,8 +45,8 @@ function generateInput(input: InputDescription, mask: boolean, rows: number, ran
   return makeTensor(input.dtype, shape, values);
 }
 
-/** Mulberry32: 32 bits of state are enough for sample data. */
-function randomNumbers(seed: number): () => number {
+/** Mulberry32, uniform in [0, 1): 32 bits of state are enough for sample data and for the order of rows. */
+export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

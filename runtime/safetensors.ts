@@ -5,6 +5,9 @@ import type { WeightSource, Weights } from "../compiler/weights.ts";
 /** Headers beyond this size are not those of weight files; the reference implementation refuses them too. */
 const largestHeader = 100_000_000;
 
+/** The metadata entry that tells a checkpoint of training from plain weights. */
+export const checkpointKey = "plec.checkpoint";
+
 export interface NamedTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
@@ -106,9 +109,14 @@ export function readWeights(bytes: Uint8Array, graph: Pick<Graph, "params">): We
   return new Map(graph.params.map(({ name }) => [name, weights.get(name) as Float32Array]));
 }
 
-/** The weights of a graph from a safetensors file, each read when it is asked for: every param, of its shape, and nothing else. */
+/**
+ * The weights of a graph from a safetensors file, each read when it is asked for: every param, of its shape, and nothing else. A checkpoint of training holds
+ * them as `param/NAME`, beside what else training goes on from.
+ */
 export function placeWeights(source: ByteSource, graph: Pick<Graph, "params">): WeightSource {
-  const { tensors } = placeTensors(source);
+  const placed = placeTensors(source);
+  const isCheckpoint = placed.metadata[checkpointKey] !== undefined;
+  const tensors = isCheckpoint ? weightsOfCheckpoint(placed.tensors) : placed.tensors;
   const names = new Set(graph.params.map((param) => param.name));
   const missing = [...names].filter((name) => !tensors.has(name));
   const extra = [...tensors.keys()].filter((name) => !names.has(name));
@@ -126,6 +134,10 @@ export function placeWeights(source: ByteSource, graph: Pick<Graph, "params">): 
       throw new SafetensorsError("shape", `\`${name}\` has the shape [${shape}] in the weight file and [${expected}] in the model`);
   }
   return { get: (name) => tensors.get(name)?.read() };
+}
+
+function weightsOfCheckpoint<T>(tensors: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+  return new Map([...tensors].flatMap(([name, tensor]) => (name.startsWith("param/") ? [[name.slice(6), tensor] as const] : [])));
 }
 
 export function writeWeights(weights: Weights, graph: Pick<Graph, "params">, metadata: Readonly<Record<string, string>> = {}): Uint8Array {

@@ -1,14 +1,13 @@
-// Bundles the command line into one script, whose compiled code bin/plec.js keeps, and the API into modules; beside them the library's syntax trees.
+// Bundles the command line into one script, whose compiled code bin/plec.js keeps, and the API into modules.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 const sourceFolders = ["dsl", "compiler", "runtime", "api", "cli"];
-const library = join("specs", "std");
 
 const options = {
   absWorkingDir: root,
@@ -19,7 +18,7 @@ const options = {
   // onnx-proto finds its `long` by a lookup that bundling would break; onnxruntime-node is native; TensorFlow.js keeps one registry of backends,
   // which optional ones such as tfjs-node-gpu join by importing the same package; ts-morph carries a compiler of 10 MB; yaml is
   // required in the middle of a synchronous check.
-  external: ["onnx-proto", "onnxruntime-node", "@tensorflow/*", "ts-morph", "yaml"],
+  external: ["onnx-proto", "onnxruntime-node", "@duckdb/*", "@tensorflow/*", "ts-morph", "yaml"],
   legalComments: "none",
   minifySyntax: true,
   minifyWhitespace: true,
@@ -41,7 +40,6 @@ const commandLine = {
 
 const modules = {
   entryPoints: [
-    { in: "compiler/library-trees.ts", out: "library-trees" },
     { in: "api/index.ts", out: "index" },
     { in: "api/runtime.ts", out: "runtime" },
   ],
@@ -62,12 +60,9 @@ export async function build() {
     ...declarations(),
   ];
   // Each in one rename: a plec started meanwhile sees the old build or the new one.
-  mkdirSync(join(dist, "std"), { recursive: true });
+  mkdirSync(dist, { recursive: true });
   for (const file of files) write(file);
-  const { storeTrees } = await import(`${pathToFileURL(join(dist, "library-trees.js"))}?built=${Date.now()}`);
-  const trees = storeTrees(join(root, library)).map(({ name, json }) => ({ name: join("std", name), contents: json }));
-  for (const file of trees) write(file);
-  const kept = new Set([...files, ...trees].map(({ name }) => name));
+  const kept = new Set(files.map(({ name }) => name));
   for (const item of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     const path = join(item.parentPath ?? item.path, item.name);
     if (item.isFile() && !kept.has(relative(dist, path)) && !item.name.endsWith(".tmp")) rmSync(path, { force: true });
@@ -89,9 +84,9 @@ export function isStale() {
   const newer = (folder) =>
     readdirSync(folder, { withFileTypes: true }).some((item) => {
       const path = join(folder, item.name);
-      return item.isDirectory() ? newer(path) : /\.(ts|ple)$/.test(item.name) && statSync(path).mtimeMs > builtAt;
+      return item.isDirectory() ? newer(path) : item.name.endsWith(".ts") && statSync(path).mtimeMs > builtAt;
     });
-  return [...sourceFolders, library].some((folder) => newer(join(root, folder))) || statSync(join(root, "package.json")).mtimeMs > builtAt;
+  return sourceFolders.some((folder) => newer(join(root, folder))) || statSync(join(root, "package.json")).mtimeMs > builtAt;
 }
 
 /** The declarations of the API, which mention types of its own folder alone. What does not type-check is for `npm run typecheck` to say. */

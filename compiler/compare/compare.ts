@@ -3,8 +3,9 @@ import type { GraphOutput, GraphParam } from "../ir/graph.ts";
 import { sizeOf } from "../ir/ndarray.ts";
 import type { CheckedModel } from "../model.ts";
 import { added, type Change, changed, formatPlain, pair, removed } from "./change.ts";
-import { compareComputation, type Numbering, Structure, sameComputation } from "./computation.ts";
+import { compareComputation, type Numbering, type Results, Structure, sameComputation } from "./computation.ts";
 import { compareInputs } from "./inputs.ts";
+import { compareLosses, lossName } from "./losses.ts";
 import { compareBanks, compareTasks } from "./tasks.ts";
 import { compareWeights, renamedPaths, type WeightsVerdict } from "./weights.ts";
 
@@ -27,24 +28,23 @@ export function compareModels(a: CheckedModel, b: CheckedModel): Comparison {
   const weights = compareWeights(a, b);
   const renames = new Map(weights.tensors.flatMap(({ name, from }) => (from === null ? [] : [[from, name] as const])));
   const structure = new Structure();
-  const numberings: readonly [Numbering, Numbering] = [
-    structure.numbering((name) => renames.get(name) ?? name),
-    structure.numbering((name) => name),
-  ];
-  const outputsOf = ({ graph, penalties }: CheckedModel) => ({
-    outputs: [...graph.outputs, ...penalties.map(({ name, value }) => ({ name: `penalty ${name}`, value, doc: null }))],
-  });
-  const same = sameComputation(outputsOf(a), outputsOf(b), numberings);
+  const newName = (name: string) => renames.get(name) ?? name;
+  const numberings: readonly [Numbering, Numbering] = [structure.numbering(newName), structure.numbering((name) => name)];
+  const losses = compareLosses(a, b, newName);
+  // The computation of a loss that another one replaces is no news.
+  const [resultsA, resultsB] = [a, b].map((model) => resultsOf(model, losses)) as [Results, Results];
+  const same = sameComputation(resultsA, resultsB, numberings);
   const parameters = countParameters(a, b, renames);
   const changes = [
     ...compareInputs(a, b),
     ...compareBanks(a, b, !same),
     ...compareTasks(a, b),
+    ...losses,
     ...compareTransfers(a, b, !same),
     ...compareOrder(a, b),
     ...compareOutputs(a, b),
     ...compareNames("penalties", a.penalties, b.penalties),
-    ...(same ? [] : compareComputation(a, b, numberings)),
+    ...(same ? [] : compareComputation(resultsA, resultsB, numberings)),
     ...parameters.modules.map(({ name, before, after }) => parameterChange(name, before, after)),
     ...renamedPaths(weights).flatMap(({ from, to, count }) =>
       changed("parameters", `name of ${count} ${count === 1 ? "tensor" : "tensors"}`, from, to),
@@ -53,6 +53,16 @@ export function compareModels(a: CheckedModel, b: CheckedModel): Comparison {
     ...compareTrain(a, b),
   ];
   return { changes, parameters, weights };
+}
+
+/** Predictions, outputs, penalties, and the losses of tasks that keep theirs. */
+function resultsOf({ graph, penalties, losses }: CheckedModel, replaced: readonly Change[]): Results {
+  const kept = losses.filter(({ task }) => !replaced.some(({ name }) => name === lossName(task)));
+  return [
+    ...graph.outputs,
+    ...penalties.map(({ name, value }) => ({ name: `penalty ${name}`, value })),
+    ...kept.map(({ task, rows }) => ({ name: `loss ${task}`, value: rows })),
+  ];
 }
 
 function compareTransfers(a: CheckedModel, b: CheckedModel, modulesCount: boolean): readonly Change[] {

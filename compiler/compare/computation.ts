@@ -1,6 +1,5 @@
 import { formatDim, SymbolicDim } from "../ir/dim.ts";
-import type { Graph, Node, Value } from "../ir/graph.ts";
-import type { CheckedModel } from "../model.ts";
+import type { Node, Value } from "../ir/graph.ts";
 import { type Change, changed, pair } from "./change.ts";
 
 /**
@@ -10,9 +9,9 @@ import { type Change, changed, pair } from "./change.ts";
 export class Structure {
   readonly #numbers = new Map<string, number>();
 
-  /** `paramName` gives the name under which a param counts. */
-  numbering(paramName: (name: string) => string): Numbering {
-    return new Numbering(this.#numbers, paramName);
+  /** `paramName` gives the name under which a param counts; `given` are nodes that count as what they are called, however they are computed. */
+  numbering(paramName: (name: string) => string, given: ReadonlyMap<Node, string> = new Map()): Numbering {
+    return new Numbering(this.#numbers, paramName, given);
   }
 }
 
@@ -23,9 +22,10 @@ export class Numbering {
   readonly #numbers: Map<string, number>;
   readonly #paramName: (name: string) => string;
 
-  constructor(numbers: Map<string, number>, paramName: (name: string) => string) {
+  constructor(numbers: Map<string, number>, paramName: (name: string) => string, given: ReadonlyMap<Node, string>) {
     this.#numbers = numbers;
     this.#paramName = paramName;
+    for (const [node, name] of given) this.#known.set(node, this.#number(formatKey(["given", name])));
   }
 
   of(value: Value): string {
@@ -81,15 +81,18 @@ const formatKey = (parts: unknown): string =>
     return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
   });
 
+/** What is compared of a model, by name. */
+export type Results = readonly { readonly name: string; readonly value: Value }[];
+
 /** Ops that are told of elsewhere: inputs and params as such, constants with what reads them. */
 const sources = new Set(["input", "param", "body_input", "constant", "full"]);
 const isConstant = ({ op }: Node): boolean => op === "constant" || op === "full";
 
 /**
- * Where outputs and penalties are computed differently, by path: ops, their settings and constants that one graph has at a path and the other has not,
+ * Where results are computed differently, by path: ops, their settings and constants that one graph has at a path and the other has not,
  * and places that read other operands than before. What differs only since an input or a param does is not listed, nor what follows from it.
  */
-export function compareComputation(a: CheckedModel, b: CheckedModel, numberings: readonly [Numbering, Numbering]): readonly Change[] {
+export function compareComputation(a: Results, b: Results, numberings: readonly [Numbering, Numbering]): readonly Change[] {
   const [nodesA, nodesB] = [nodesOf(a, numberings[0]), nodesOf(b, numberings[1])];
   const [numbersA, numbersB] = [numbersOf(nodesA, numberings[0]), numbersOf(nodesB, numberings[1])];
   const before = new Differing(nodesA, numberings[0], numbersB);
@@ -142,10 +145,10 @@ function without(items: readonly string[], others: readonly string[]): readonly 
   });
 }
 
-/** Nodes that outputs and penalties need, bodies of loops included. */
-function nodesOf({ graph, penalties }: CheckedModel, numbering: Numbering): readonly Node[] {
+/** Nodes that results need, bodies of loops included. */
+function nodesOf(results: Results, numbering: Numbering): readonly Node[] {
   const seen = new Set<Node>();
-  const waiting: Node[] = [...graph.outputs, ...penalties].map(({ value }) => value.node);
+  const waiting: Node[] = results.map(({ value }) => value.node);
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     if (seen.has(node)) continue;
     seen.add(node);
@@ -178,14 +181,9 @@ function describeConstant(node: Node): readonly string[] {
   return [data.length === 1 ? String(data[0]) : `[${shown.join(", ")}${data.length > 6 ? ", …" : ""}]`];
 }
 
-/** Whether two graphs give every output and penalty of both in the same way. */
-export function sameComputation(
-  a: Pick<Graph, "outputs">,
-  b: Pick<Graph, "outputs">,
-  numberings: readonly [Numbering, Numbering],
-): boolean {
-  const outputs = pair(a.outputs, b.outputs, ({ name }) => name);
-  return outputs.every(
+/** Whether two models give every result of both in the same way. */
+export function sameComputation(a: Results, b: Results, numberings: readonly [Numbering, Numbering]): boolean {
+  return pair(a, b, ({ name }) => name).every(
     ({ before, after }) => before !== null && after !== null && numberings[0].of(before.value) === numberings[1].of(after.value),
   );
 }

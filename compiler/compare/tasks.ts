@@ -1,8 +1,9 @@
 import { formatShape } from "../ir/dim.ts";
 import type { CheckedModel, ModelBank, ModelTask } from "../model.ts";
 import { added, type Change, changed, formatPlain, formatSettings, pair, removed } from "./change.ts";
+import { lossOf } from "./losses.ts";
 
-/** Tasks, and the groups that they are in. */
+/** Tasks but for their losses, and the groups that they are in. */
 export function compareTasks(a: CheckedModel, b: CheckedModel): readonly Change[] {
   const tasks = pair(a.tasks, b.tasks, ({ name }) => name).flatMap(({ name, before, after }) => {
     if (before === null && after !== null) return [added("tasks", name, describeTask(after))];
@@ -27,7 +28,6 @@ function compareTask(before: ModelTask, after: ModelTask): readonly Change[] {
     ...changed("tasks", `${name} enabled`, String(before.enabled), String(after.enabled), after.enabled ? null : "its prediction is gone"),
     ...changed("tasks", `${name} kind`, kindOf(before), kindOf(after), breaks("its prediction has another shape or meaning")),
     ...changed("tasks", `${name} group`, before.group ?? "none", after.group ?? "none"),
-    ...changed("tasks", `${name} loss`, lossOf(before), lossOf(after)),
     ...changed("tasks", `${name} weight`, String(before.weight), String(after.weight)),
     ...changed(
       "tasks",
@@ -43,10 +43,6 @@ function compareTask(before: ModelTask, after: ModelTask): readonly Change[] {
 
 const kindOf = ({ kind, width }: ModelTask): string =>
   kind === "binary" || (kind === "regression" && width === 1) ? kind : `${kind}(${width})`;
-
-function lossOf({ loss }: ModelTask): string {
-  return loss === null ? "none" : `${loss.name}(${formatSettings(loss.settings)})`;
-}
 
 const describeTask = (task: ModelTask): string => `${kindOf(task)}, ${lossOf(task)}${task.enabled ? "" : ", disabled"}`;
 

@@ -20,7 +20,12 @@ export function stateOfParam(name: string): string {
 }
 
 /** Copies what training minimises into a step: parameters become inputs, of tables the rows of the batch alone, and dropout draws its masks. */
-export function buildForward({ training }: CheckedModel, graph: StepGraph, dropout: boolean, tables: readonly GraphParam[] = []): Forward {
+export function buildForward(
+  { training }: Pick<CheckedModel, "training">,
+  graph: StepGraph,
+  dropout: boolean,
+  tables: readonly GraphParam[] = [],
+): Forward {
   const f = graph.formula("dropout");
   const masks = new DropoutMasks(f, () => ({ seed: graph.input("train/seed", []), step: graph.input("train/step", []) }));
   const shapes = new Map(training.params.map(({ name, value }) => [name, value.type.shape as readonly number[]]));

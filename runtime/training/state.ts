@@ -19,6 +19,11 @@ export function initialState(entries: readonly StateEntry[], weights: WeightSour
   );
 }
 
+/** What moves from phase to phase: the weights, and what weighs the tasks. Optimiser state and waiting gradients stay behind. */
+export function carriedState(state: State): State {
+  return new Map([...state].filter(([name]) => /^(param|weighting|adatt)\//.test(name)));
+}
+
 function initialValues(name: string, shape: readonly number[], initial: StateEntry["initial"], weights: WeightSource): Float32Array {
   if (typeof initial === "number") return new Float32Array(shape.reduce((size, dim) => size * dim, 1)).fill(initial);
   const values = weights.get(initial.param);

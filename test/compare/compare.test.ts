@@ -84,6 +84,9 @@ describe("no change of the architecture", () => {
     ["an alias", edit(["{ Dense,", "{ Dense as D,"], ["= Dense(", "= D("])],
     ["a constant", edit(["[16, 8]", "[2 * 8, 8]"])],
     ["the name of the model", edit(["model M", "model N"])],
+    ["a default of a loss written out", edit(["loss: huber", "loss: huber(delta: 1.0)"])],
+    ["a default of a loss left out", edit(["focal(gamma: 2.0)", "focal"])],
+    ["the name of a loss", edit(["focal, huber", "focal as strict, huber"], ["loss: focal", "loss: strict"])],
   ])("%s", (_, text) => {
     const comparison = compareModels(modelOf(base), modelOf(text));
     expect(comparison.changes.map(line)).toEqual([]);
@@ -274,6 +277,18 @@ describe("changes of the architecture", () => {
       "parameters ~ p tag: none → t",
     ]);
     expect(linesOf(own("normal(0.02)"), own("normal(0.02)"))).toEqual([]);
+  });
+
+  it("looks into the body of a loss", () => {
+    const own = (body: string) =>
+      edit(
+        ["model M", `loss own(z: f32[B], y: f32[B]) -> f32[B] for binary { return ${body} }\n\nmodel M`],
+        ["focal(gamma: 2.0)", "own"],
+      ).replace("{ bce, focal,", "{ bce,");
+    expect(linesOf(own("(z - y) * (z - y)"), own("(z - y) * (z - y)"))).toEqual([]);
+    expect(linesOf(own("(z - y) * (z - y)"), own("2 * (z - y) * (z - y)"))).toEqual([
+      expect.stringMatching(/^computation ~ loss\/ctr.*: .*mul\(2\)/),
+    ]);
   });
 
   it("tells nested loops from one another", () => {

@@ -22,6 +22,7 @@ const pages = [
   "docs/lint/README.md",
   "examples/import/README.md",
   "docs/starting.md",
+  "docs/training.md",
   "docs/typescript.md",
 ];
 

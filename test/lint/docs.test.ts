@@ -1,17 +1,17 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { lintDefinitions } from "../../compiler/check/lint/engine/catalogue.ts";
+import { allCodes, lintable, lintPage } from "../../cli/codes.ts";
 import { configName, readConfig } from "../../compiler/check/lint/engine/config.ts";
 import { lintRules } from "../../compiler/check/lint/engine/table.ts";
 import { runCli, temporaryFolder } from "../cli/run-cli.ts";
 import { lint } from "./expect.ts";
 
-const codes = [...lintDefinitions.keys()];
-const nameOf = (code: string) => code.slice("lint/".length);
+const codes = [...allCodes().keys()].filter(lintable);
+const nameOf = (code: string) => lintPage(code).slice("docs/lint/".length, -".md".length);
 const index = readFileSync("docs/lint/README.md", "utf8");
 
 describe.each(codes)("the page of %s", (code) => {
-  const page = readFileSync(`docs/lint/${nameOf(code)}.md`, "utf8");
+  const page = readFileSync(lintPage(code), "utf8");
   const example = (title: string) => new RegExp(`^## ${title}\n\n\`\`\`ple\n([\\s\\S]*?)^\`\`\`$`, "m").exec(page)?.[1] ?? "";
   const found = (source: string) => lint(source).map((diagnostic) => diagnostic.code);
 
@@ -32,8 +32,8 @@ describe.each(codes)("the page of %s", (code) => {
   test("plec explain knows it", async () => {
     const { code: exit, stdout } = await runCli(["explain", code]);
     expect(exit).toBe(0);
-    expect(stdout).toContain(lintDefinitions.get(code)?.why);
-    expect(stdout).toContain(`docs/lint/${nameOf(code)}.md`);
+    expect(stdout).toContain(allCodes().get(code)?.why);
+    expect(stdout).toContain(lintPage(code));
   });
 });
 

@@ -128,7 +128,7 @@ def evidence_loss(h, y, kind, weights, ramp):
 def ple_cluster_adatt(inputs, weights):
     bank, terms = shared_experts(inputs, weights)
     terms["sae/sae"] = losses.sparse_autoencoder({"h": torch.cat(bank, 1)}, under(weights, "sae"), l1=0.001, weight=0.01)["result/sae"]
-    ramp = 0.01 * min(1, inputs["epoch"].item() / 10)
+    ramp = 0.01 * min(1, inputs["train/epoch"].item() / 10)
     logits, predictions = {}, {}
     for group, (route, tasks) in GROUPS.items():
         state = experts.hmm_projector({"x": inputs[f"hmm_{route}"]}, under(weights, f"hmm/{route}"))

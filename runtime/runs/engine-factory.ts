@@ -1,0 +1,31 @@
+import type { TrainingGraph } from "../../compiler/training/step.ts";
+import type { Engine } from "../engine.ts";
+import type { TfjsBackend } from "../engines/tfjs-backends.ts";
+import { plecVersion } from "../version.ts";
+import type { RunEngine } from "./records.ts";
+
+/** Nodes from which on ONNX Runtime's plan of memory costs more memory than it saves time. */
+const largeGraph = 4000;
+
+/** Opens an engine over a graph that reads its weights from its inputs. */
+export type EngineFactory = (graph: TrainingGraph) => Promise<Engine>;
+
+/** @throws EngineMissing, from what it returns */
+export function engineFactory(name: RunEngine, backend: TfjsBackend | undefined): EngineFactory {
+  if (name === "ort")
+    return async ({ graph }) => {
+      const [{ emitOnnx }, { onnxRuntimeEngine }] = await Promise.all([
+        import("../../compiler/emit/onnx.ts"),
+        import("../engines/onnxruntime.ts"),
+      ]);
+      const model = emitOnnx(graph, { weights: new Map(), metadata: {}, producerVersion: plecVersion() });
+      return onnxRuntimeEngine(model, { memoryPattern: graph.nodes.length < largeGraph });
+    };
+  return async (graph) => {
+    const [{ buildTrainingGraphModel }, { tfjsEngine }] = await Promise.all([
+      import("../training/build-step.ts"),
+      import("../engines/tfjs.ts"),
+    ]);
+    return tfjsEngine(buildTrainingGraphModel(graph, plecVersion()), { backend });
+  };
+}

@@ -1,0 +1,104 @@
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import type { RunDescription, RunRecord } from "./records.ts";
+import { removeUnfinished, replaceFile } from "./replace-file.ts";
+
+/** The folder of a run: `run.json`, `metrics.jsonl`, the spec as it was, and checkpoints. */
+export class RunFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Whether a run was begun here. */
+  get isRun(): boolean {
+    return existsSync(this.#descriptionPath);
+  }
+
+  /** Something that is in the way of a new run; null for a folder that is not there or empty. */
+  get firstItem(): string | null {
+    return existsSync(this.path) ? (readdirSync(this.path)[0] ?? null) : null;
+  }
+
+  get #descriptionPath(): string {
+    return join(this.path, "run.json");
+  }
+
+  get metricsPath(): string {
+    return join(this.path, "metrics.jsonl");
+  }
+
+  /** The spec that was trained, below this folder, with all that it imports. */
+  specPath({ spec }: RunDescription): string {
+    return join(this.path, "spec", spec);
+  }
+
+  /** Begins a run. @param specs  absolute paths of the spec and what it imports */
+  create(description: RunDescription, specs: SpecFiles): void {
+    mkdirSync(join(this.path, "checkpoints"), { recursive: true });
+    for (const file of specs.files) {
+      const target = join(this.path, "spec", relative(specs.root, file));
+      mkdirSync(dirname(target), { recursive: true });
+      copyFileSync(file, target);
+    }
+    writeFileSync(this.metricsPath, "");
+    this.describe(description);
+  }
+
+  describe(description: RunDescription): void {
+    replaceFile(this.#descriptionPath, `${JSON.stringify(description, null, 2)}\n`);
+  }
+
+  /** @throws SyntaxError for a file that is no JSON, and errors of the file system */
+  description(): RunDescription {
+    return JSON.parse(readFileSync(this.#descriptionPath, "utf8")) as RunDescription;
+  }
+
+  /** Puts the metrics back to where a checkpoint was made, and clears away what a killed process left. */
+  rewind(metricsBytes: number): void {
+    if (!existsSync(this.metricsPath)) writeFileSync(this.metricsPath, "");
+    truncateSync(this.metricsPath, Math.min(metricsBytes, statSync(this.metricsPath).size));
+    removeUnfinished(this.path);
+    const checkpoints = join(this.path, "checkpoints");
+    if (existsSync(checkpoints)) removeUnfinished(checkpoints);
+  }
+
+  append(record: RunRecord): void {
+    appendFileSync(this.metricsPath, `${JSON.stringify(record)}\n`);
+  }
+
+  get metricsBytes(): number {
+    return statSync(this.metricsPath).size;
+  }
+}
+
+/** Files of a spec below the folder that holds all of them. */
+export interface SpecFiles {
+  readonly root: string;
+  readonly files: readonly string[];
+  /** The spec's own path below the root. */
+  readonly spec: string;
+}
+
+/** @param entry  the spec    @param dependencies  absolute paths that it depends on, there or not    @param library  the folder of the library, which every plec has */
+export function specFiles(entry: string, dependencies: readonly string[], library: string): SpecFiles {
+  const inLibrary = (path: string) => !relative(library, path).startsWith("..");
+  const isFile = (path: string) => existsSync(path) && statSync(path).isFile();
+  const files = [...new Set([resolve(entry), ...dependencies.map((path) => resolve(path))])].filter(
+    (path) => isFile(path) && !inLibrary(path),
+  );
+  let root = dirname(resolve(entry));
+  while (files.some((file) => !file.startsWith(root.endsWith(sep) ? root : root + sep))) root = dirname(root);
+  return { root, files, spec: relative(root, resolve(entry)) };
+}

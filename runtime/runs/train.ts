@@ -1,0 +1,322 @@
+import type { CheckedModel } from "../../compiler/model.ts";
+import type { Phase, TrainingPlan } from "../../compiler/training/plan.ts";
+import { drawWeights } from "../../compiler/weights.ts";
+import type { DataBatch, Dataset } from "../data/dataset.ts";
+import { trainSplit } from "../data/mapping.ts";
+import { makeTensor } from "../engine.ts";
+import { EarlyStopping } from "../training/early-stopping.ts";
+import type { State } from "../training/state.ts";
+import { plecVersion } from "../version.ts";
+import { type Checkpoint, type Progress, type StoredCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import type { EngineFactory } from "./engine-factory.ts";
+import { Evaluator, evaluationRows } from "./evaluator.ts";
+import { PhaseSteps } from "./phase-steps.ts";
+import type { EventRecord, RunDescription, RunRecord, SplitMetrics, Terms } from "./records.ts";
+import type { RunFolder } from "./run-folder.ts";
+import { TermSums } from "./term-sums.ts";
+import { type Moment, timeline } from "./timeline.ts";
+
+export interface TrainJob {
+  readonly model: CheckedModel;
+  /** Its seed is the run's. */
+  readonly plan: TrainingPlan;
+  readonly data: Dataset;
+  readonly folder: RunFolder;
+  readonly description: RunDescription;
+  readonly factory: EngineFactory;
+  /** Where to go on; null begins anew. */
+  readonly from: StoredCheckpoint | null;
+  /** Batches between two checkpoints within an epoch; null leaves it to the time that has passed. */
+  readonly checkpointEvery: number | null;
+  /** Ends the run after the batch under way, with a checkpoint. */
+  readonly signal: AbortSignal;
+  readonly watch: RunWatcher;
+}
+
+/** Sees a run while it goes on. */
+export interface RunWatcher {
+  /** After each batch. */
+  step(at: StepView): void;
+  /** For each line of metrics.jsonl. */
+  record(record: RunRecord): void;
+}
+
+export interface StepView {
+  readonly phase: Phase;
+  readonly epoch: number;
+  /** Of the whole run. */
+  readonly step: number;
+  /** Batches of this epoch, and of an epoch. */
+  readonly batch: number;
+  readonly batches: number;
+  readonly rows: number;
+  readonly report: ReadonlyMap<string, number>;
+}
+
+export type TrainOutcome =
+  | { readonly kind: "finished"; readonly progress: Progress; readonly splits: SplitMetrics }
+  | { readonly kind: "interrupted"; readonly progress: Progress }
+  | { readonly kind: "not_finite"; readonly failure: NotFinite };
+
+/** A loss or gradient that is no number. Weights are as they were before the step. */
+export interface NotFinite {
+  readonly phase: number;
+  readonly epoch: number;
+  readonly step: number;
+  /** Terms of the report that are no numbers. */
+  readonly terms: readonly string[];
+  readonly batch: DataBatch;
+  readonly state: State;
+}
+
+/** Steps records of an epoch. */
+const recordsPerEpoch = 20;
+/** Seconds between two checkpoints within an epoch, where their number is not given. */
+const checkpointSeconds = 60;
+
+/**
+ * Trains as the plan says, phase by phase. The same model, plan, data and seed give the same weights, bit for bit, on one engine, whether the run is
+ * interrupted and resumed or not.
+ *
+ * @throws DataError for a wrong value, PlanError, EngineMissing, and errors of the file system; the last checkpoint is intact then
+ */
+export async function train(job: TrainJob): Promise<TrainOutcome> {
+  const run = new Run(job);
+  try {
+    return await run.train();
+  } finally {
+    await run.close();
+  }
+}
+
+class Run {
+  readonly #job: TrainJob;
+  readonly #batches: number;
+  readonly #timeline: readonly Moment[];
+  readonly #weights: ReturnType<typeof drawWeights>;
+  #state: State;
+  #progress: Progress;
+  #sums: TermSums;
+  #early: EarlyStopping;
+  #evaluator: Evaluator | null = null;
+  #splits: SplitMetrics = {};
+
+  constructor(job: TrainJob) {
+    const { model, plan, data, from } = job;
+    this.#job = job;
+    this.#batches = Math.ceil((data.splits[0]?.rows ?? 0) / plan.batch);
+    this.#timeline = timeline(plan);
+    this.#weights = drawWeights({ params: model.parameters }, plan.seed);
+    this.#state = from?.state ?? this.#freshWeights();
+    this.#progress = from?.checkpoint.progress ?? atBeginning;
+    this.#sums = new TermSums(this.#progress.sums);
+    this.#early = new EarlyStopping(plan.earlyStop, this.#progress.early);
+  }
+
+  async close(): Promise<void> {
+    await this.#evaluator?.close();
+  }
+
+  /** Every parameter, those that no loss reaches among them. */
+  #freshWeights(): State {
+    return new Map(
+      this.#job.model.parameters.map(({ name, value }) => {
+        const data = this.#weights.get(name);
+        if (data === undefined) throw new Error(`there are no weights for ${name}`);
+        return [`param/${name}`, makeTensor("f32", value.type.shape.map(Number), data)] as const;
+      }),
+    );
+  }
+
+  async train(): Promise<TrainOutcome> {
+    const { plan, from, folder } = this.#job;
+    if (from === null) {
+      this.#tell("start", `${this.#job.model.name} with seed ${plan.seed}`);
+      this.#save(["last"]);
+    } else {
+      folder.rewind(this.#progress.metricsBytes);
+      this.#tell("resume", `from step ${this.#progress.step}`);
+    }
+    for (;;) {
+      const phase = plan.phases[this.#progress.phase];
+      if (phase === undefined) throw new Error(`the plan has no phase ${this.#progress.phase}`);
+      const end = await this.#trainPhase(phase);
+      if (end !== null) return end;
+      const next = plan.phases[this.#progress.phase + 1];
+      if (next === undefined) break;
+      this.#early = new EarlyStopping(plan.earlyStop);
+      this.#move({ phase: this.#progress.phase + 1, epoch: next.start, batch: 0, stopped: false, early: this.#early.progress });
+    }
+    this.#tell("end", `after ${this.#progress.step} steps`);
+    this.#save(["last"]);
+    return { kind: "finished", progress: this.#progress, splits: this.#splits };
+  }
+
+  /** Trains what is left of a phase; null once it is over. */
+  async #trainPhase(phase: Phase): Promise<TrainOutcome | null> {
+    const { model, plan, factory } = this.#job;
+    const { epoch, batch } = this.#progress;
+    const isOver = () => this.#progress.stopped || this.#progress.epoch >= phase.start + phase.epochs;
+    if (isOver()) return null;
+    const steps = new PhaseSteps(model, plan, this.#progress.phase, factory);
+    try {
+      const begins = epoch === phase.start && batch === 0;
+      this.#state = begins ? steps.begin(this.#weights, this.#state) : steps.resume(this.#weights, this.#state);
+      while (!isOver()) {
+        const started = performance.now();
+        const end = await this.#trainEpoch(phase, steps);
+        if (end !== null) return end;
+        await this.#finishEpoch(phase, (performance.now() - started) / 1000);
+      }
+      return null;
+    } finally {
+      await steps.close();
+    }
+  }
+
+  /** Trains what is left of an epoch; null once it is over. */
+  async #trainEpoch(phase: Phase, steps: PhaseSteps): Promise<TrainOutcome | null> {
+    const { plan, data, signal, watch } = this.#job;
+    const { epoch, batch: from } = this.#progress;
+    const recordEvery = Math.max(1, Math.floor(this.#batches / recordsPerEpoch));
+    const recent = { sums: new TermSums(), rows: 0, since: performance.now() };
+    let saved = performance.now();
+    const shuffle = { seed: plan.seed, epoch };
+    for await (const batch of data.batches({ split: trainSplit, size: plan.batch, shuffle, from })) {
+      const time = { epoch: epoch + batch.index / this.#batches, step: this.#progress.step, last: batch.index === this.#batches - 1 };
+      this.#tellMoments(time.epoch);
+      const { state, report } = await steps.run(this.#state, batch.tensors, time);
+      const wrong = ["metric/total", "metric/gradient_norm"].filter((name) => report.has(name) && !Number.isFinite(report.get(name)));
+      if (wrong.length > 0) return this.#stopNotFinite(batch, report, time.epoch);
+      this.#state = state;
+      this.#sums.add(report);
+      recent.sums.add(report);
+      recent.rows += batch.rows;
+      this.#move({ batch: batch.index + 1, step: this.#progress.step + 1 });
+      watch.step({ phase, epoch, step: this.#progress.step, batch: batch.index + 1, batches: this.#batches, rows: batch.rows, report });
+      if ((batch.index + 1) % recordEvery === 0 || time.last) {
+        const now = performance.now();
+        const seconds = (now - recent.since) / 1000;
+        const at = epoch + (batch.index + 1) / this.#batches;
+        this.#record({ kind: "steps", epoch: at, step: this.#progress.step, rows: recent.rows, seconds, terms: recent.sums.means() });
+        Object.assign(recent, { sums: new TermSums(), rows: 0, since: now });
+      }
+      if (signal.aborted) {
+        this.#tell("interrupted", `after step ${this.#progress.step}`);
+        this.#save(["last"]);
+        return { kind: "interrupted", progress: this.#progress };
+      }
+      if (!time.last && this.#isTimeToSave(saved)) {
+        this.#save(["last"]);
+        saved = performance.now();
+      }
+    }
+    return null;
+  }
+
+  #isTimeToSave(saved: number): boolean {
+    const { checkpointEvery } = this.#job;
+    if (checkpointEvery !== null) return this.#progress.step % checkpointEvery === 0;
+    return performance.now() - saved > 1000 * checkpointSeconds;
+  }
+
+  async #finishEpoch(phase: Phase, seconds: number): Promise<void> {
+    const train = this.#sums.means();
+    this.#splits = await this.#evaluate();
+    const epoch = this.#progress.epoch + 1;
+    this.#record({ kind: "epoch", epoch, step: this.#progress.step, phase: phase.name, seconds, train, splits: this.#splits });
+    const loss = selectionLoss(this.#job, this.#splits, train);
+    const { stop } = this.#early.observe(loss);
+    const best = this.#progress.best === null || loss < this.#progress.best.loss ? { epoch, loss } : this.#progress.best;
+    const isBest = best !== this.#progress.best;
+    this.#sums = new TermSums();
+    this.#move({ epoch, batch: 0, stopped: stop, early: this.#early.progress, best });
+    if (stop) this.#tell("early_stop", `nothing has improved for ${this.#job.plan.earlyStop} epochs: phase ${phase.name} is over`);
+    // The best one first: should only it be written, the same epoch is trained again and gives it again.
+    this.#save(isBest ? ["best", "last"] : ["last"]);
+  }
+
+  async #evaluate(): Promise<SplitMetrics> {
+    const { model, data, description, factory } = this.#job;
+    const held = data.splits.filter(({ name }) => name !== trainSplit);
+    if (held.length === 0) return {};
+    this.#evaluator ??= await Evaluator.open(model, description.tasks, factory);
+    const splits: Record<string, SplitMetrics[string]> = {};
+    for (const { name } of held)
+      splits[name] = await this.#evaluator.evaluate(
+        this.#state,
+        data.batches({ split: name, size: evaluationRows }),
+        this.#progress.epoch + 1,
+      );
+    return splits;
+  }
+
+  #stopNotFinite(batch: DataBatch, report: ReadonlyMap<string, number>, epoch: number): TrainOutcome {
+    const terms = [...report].flatMap(([name, value]) => (Number.isFinite(value) ? [] : [name]));
+    const { step, phase } = this.#progress;
+    this.#tell("not_finite", `${terms.join(", ")} at step ${step}`, epoch);
+    return { kind: "not_finite", failure: { phase, epoch, step, terms, batch, state: this.#state } };
+  }
+
+  #tellMoments(epoch: number): void {
+    for (let moment = this.#timeline[this.#progress.told]; moment !== undefined && moment.epoch <= epoch; ) {
+      this.#move({ told: this.#progress.told + 1 });
+      if (moment.phase === null || moment.phase === this.#progress.phase) this.#tell(moment.event, moment.text, epoch);
+      moment = this.#timeline[this.#progress.told];
+    }
+  }
+
+  #tell(event: EventRecord["event"], text: string, epoch = this.#progress.epoch + this.#progress.batch / Math.max(1, this.#batches)): void {
+    this.#record({ kind: "event", epoch, step: this.#progress.step, event, text });
+  }
+
+  #record(record: RunRecord): void {
+    this.#job.folder.append(record);
+    this.#job.watch.record(record);
+  }
+
+  #move(changes: Partial<Progress>): void {
+    this.#progress = { ...this.#progress, ...changes };
+  }
+
+  #save(names: readonly ("last" | "best")[]): void {
+    const { model, plan, data, folder, description } = this.#job;
+    this.#move({ sums: this.#sums.sums, metricsBytes: folder.metricsBytes });
+    const checkpoint: Checkpoint = {
+      version: 1,
+      plec: plecVersion(),
+      model: model.name,
+      hash: model.hash,
+      engine: description.engine,
+      seed: plan.seed,
+      progress: this.#progress,
+      preparation: data.preparation,
+    };
+    writeCheckpoint(folder.path, names, checkpoint, this.#state);
+  }
+}
+
+const atBeginning: Progress = {
+  phase: 0,
+  epoch: 0,
+  batch: 0,
+  step: 0,
+  stopped: false,
+  early: { best: null, since: 0 },
+  best: null,
+  sums: {},
+  told: 0,
+  metricsBytes: 0,
+};
+
+/** The split by which the best weights are chosen and training stops early: the first that is not called `test`; null for the training rows' own loss. */
+export function selectionSplit(splits: Dataset["splits"]): string | null {
+  return splits.find(({ name }) => name !== trainSplit && name !== "test")?.name ?? null;
+}
+
+/** The tasks' mean losses, weighed as the spec says. */
+function selectionLoss({ data, description }: TrainJob, splits: SplitMetrics, train: Terms): number {
+  const split = selectionSplit(data.splits);
+  const lossOf = (task: string) => (split === null ? train[`loss/${task}`] : splits[split]?.[task]?.loss) ?? 0;
+  return description.tasks.reduce((total, { name, weight }) => total + weight * lossOf(name), 0);
+}
