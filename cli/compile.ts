@@ -33,12 +33,14 @@ interface CompileOptions {
   readonly train?: boolean;
   readonly phase?: string;
   readonly accumulate?: boolean;
+  readonly recompute: boolean;
 }
 
 export async function compile(spec: string, options: CompileOptions, io: Io): Promise<number> {
   const versions = checkVersions(options);
   if (options.train === true) return (await import("./compile-train.ts")).compileTrain(spec, options, versions, io);
-  if (options.phase !== undefined || options.accumulate === true) throw new CommandError("--phase and --accumulate go with --train");
+  if (options.phase !== undefined || options.accumulate === true || !options.recompute)
+    throw new CommandError("--phase, --accumulate and --no-recompute go with --train");
   const model = loadModel(spec, options.model, io);
   const part = choosePart(model, options);
   const weights = await resolveWeights(model, options);
