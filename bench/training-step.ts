@@ -37,7 +37,7 @@ interface Measured {
 
 const fullSpec = fileURLToPath(new URL("../specs/ple_cluster_adatt.ple", import.meta.url));
 
-/** A spec; "temporal" takes the expert of this name out of it, and out of what tasks prefer. */
+/** A spec, without the expert of a name and what mentions it. */
 function modelOf(spec: string, without: string): CheckedModel {
   const { models, diagnostics } = without === "" ? checkFile(spec) : checkSource(spec, withoutExpert(readFileSync(spec, "utf8"), without));
   const [model] = models;
@@ -46,20 +46,18 @@ function modelOf(spec: string, without: string): CheckedModel {
 }
 
 function withoutExpert(text: string, name: string): string {
+  const module = new RegExp(`^ {4}${name}: .* = (\\w+)\\(`, "m").exec(text)?.[1] ?? "";
+  const drop = (names: string, dropped: string) =>
+    names
+      .split(", ")
+      .filter((other) => other !== dropped)
+      .join(", ");
   return text
     .split("\n")
     .filter((line) => !line.startsWith(`    ${name}: `))
-    .map((line) =>
-      line.replace(
-        /prefer: \[(.*?)\]/,
-        (_, names: string) =>
-          `prefer: [${names
-            .split(", ")
-            .filter((other) => other !== name)
-            .join(", ")}]`,
-      ),
-    )
-    .map((line) => line.replace(/, prefer: \[\]/, ""))
+    .map((line) => line.replace(/(?<=^import \{ )(.*?)(?= \})/, (names) => drop(names, module)))
+    .filter((line) => !line.startsWith("import {  }"))
+    .map((line) => line.replace(/(?<=prefer: \[)(.*?)(?=\])/, (names) => drop(names, name)).replace(/, prefer: \[\]/, ""))
     .join("\n");
 }
 
@@ -126,6 +124,7 @@ if (values.measure) {
   console.log(JSON.stringify(await measure(values.spec, values.without, values.engine ?? "ort", batch, Number(values.steps))));
 } else {
   const rows: (readonly string[])[] = [["", "batch", "nodes", "load", "step", "rows/s", "GFLOP", "of its products", "alive", "peak"]];
+  const failures: string[] = [];
   const variants = values.spec === fullSpec ? ["", "temporal"] : [""];
   for (const engine of values.engine === undefined ? engines : [values.engine])
     for (const without of variants)
@@ -137,9 +136,9 @@ if (values.measure) {
           timeout: 1_200_000,
         });
         if (child.status === 0) rows.push(row(label, batch, JSON.parse(child.stdout) as Measured));
-        else rows.push([label, String(batch), `ended with ${child.signal ?? child.status}: ${lastLine(child.stderr)}`]);
+        else failures.push(`${label} at ${batch} ended with ${child.signal ?? child.status}: ${lastLine(child.stderr)}`);
       }
-  console.log(formatTable(rows, new Set([1, 2, 3, 4, 5, 6, 8, 9])).join("\n"));
+  console.log([...formatTable(rows, new Set([1, 2, 3, 4, 5, 6, 8, 9])), ...failures].join("\n"));
 }
 
 function lastLine(text: string): string {

@@ -16,7 +16,7 @@ export interface RecomputeOptions {
 }
 
 /** Products over longer rows than this take too much time to be made again. */
-const longestProduct = 64;
+const longestProduct = 32;
 /** Gives what is there anyway, or is made again without any memory. */
 const sources: ReadonlySet<OpName> = new Set(["input", "param", "constant", "full", "arange"]);
 const costly: ReadonlySet<OpName> = new Set(["scan", "dropout", "random_uniform", "random_normal"]);
