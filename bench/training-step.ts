@@ -52,13 +52,17 @@ function withoutExpert(text: string, name: string): string {
       .split(", ")
       .filter((other) => other !== dropped)
       .join(", ");
-  return text
-    .split("\n")
-    .filter((line) => !line.startsWith(`    ${name}: `))
-    .map((line) => line.replace(/(?<=^import \{ )(.*?)(?= \})/, (names) => drop(names, module)))
-    .filter((line) => !line.startsWith("import {  }"))
-    .map((line) => line.replace(/(?<=prefer: \[)(.*?)(?=\])/, (names) => drop(names, name)).replace(/, prefer: \[\]/, ""))
-    .join("\n");
+  return (
+    text
+      .split("\n")
+      .filter((line) => !line.startsWith(`    ${name}: `))
+      .map((line) => line.replace(/(?<=^import \{ )(.*?)(?= \})/, (names) => drop(names, module)))
+      .filter((line) => !line.startsWith("import {  }"))
+      .map((line) => line.replace(/(?<=prefer: \[)(.*?)(?=\])/, (names) => drop(names, name)).replace(/, prefer: \[\]/, ""))
+      // Declared widths count the experts.
+      .map((line) => line.replace(/^(\s*let [\w ]+): f32\[.*?\] =/, "$1 ="))
+      .join("\n")
+  );
 }
 
 async function measure(spec: string, without: string, engineName: EngineName, batch: number, count: number): Promise<Measured> {
