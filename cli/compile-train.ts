@@ -26,6 +26,7 @@ export interface CompileTrainOptions {
   readonly externalData?: boolean;
   readonly phase?: string;
   readonly accumulate?: boolean;
+  readonly recompute: boolean;
 }
 
 /** Writes a training step, or the two halves of it, and the state to begin with. */
@@ -77,15 +78,15 @@ function buildParts(
   model: CheckedModel,
   plan: TrainingPlan,
   phase: number,
-  { output, target, accumulate }: CompileTrainOptions,
+  { output, target, accumulate, recompute }: CompileTrainOptions,
   stem: string,
 ): readonly { readonly path: string; readonly graph: TrainingGraph }[] {
   const suffix = target === "onnx" ? ".onnx" : "";
   try {
-    if (accumulate !== true) return [{ path: output, graph: trainingStep(model, plan, { phase }) }];
+    if (accumulate !== true) return [{ path: output, graph: trainingStep(model, plan, { phase, recompute }) }];
     return [
-      { path: `${stem}.gradients${suffix}`, graph: gradientGraph(model, plan, { phase }) },
-      { path: `${stem}.update${suffix}`, graph: updateGraph(model, plan, { phase }) },
+      { path: `${stem}.gradients${suffix}`, graph: gradientGraph(model, plan, { phase, recompute }) },
+      { path: `${stem}.update${suffix}`, graph: updateGraph(model, plan, { phase, recompute }) },
     ];
   } catch (error) {
     if (error instanceof PlanError) throw new CommandError(`${model.name}: ${error.message}`, exitCodes.findings);
