@@ -35,6 +35,7 @@ interface CompileOptions {
   readonly train?: boolean;
   readonly phase?: string;
   readonly accumulate?: boolean;
+  readonly recompute: boolean;
 }
 
 export async function compile(spec: string, options: CompileOptions, io: Io): Promise<number> {
@@ -42,7 +43,8 @@ export async function compile(spec: string, options: CompileOptions, io: Io): Pr
   if (options.train === true && options.withPreparation === true)
     throw new CommandError("--with-preparation is for predictions; a training step takes prepared batches");
   if (options.train === true) return (await import("./compile-train.ts")).compileTrain(spec, options, versions, io);
-  if (options.phase !== undefined || options.accumulate === true) throw new CommandError("--phase and --accumulate go with --train");
+  if (options.phase !== undefined || options.accumulate === true || !options.recompute)
+    throw new CommandError("--phase, --accumulate and --no-recompute go with --train");
   const model = loadModel(spec, options.model, io);
   const part = choosePart(model, options);
   const weights = await resolveWeights(model, options);

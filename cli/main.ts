@@ -155,6 +155,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .option("--train", "write a training step (FILE) and the state to begin with (FILE without .onnx, and .safetensors)")
     .option("--phase <name>", "with --train: the phase of the plan (default: the first)")
     .option("--accumulate", "with --train: the step in two files, FILE.gradients.onnx and FILE.update.onnx, for batches taken in parts")
+    .option("--no-recompute", "with --train: keep what the forward pass makes for the backward pass: more memory, less time")
     .option(
       "--outputs <names>",
       "what the file returns, separated by commas; * stands for anything, !NAME is left out (default: everything)",
