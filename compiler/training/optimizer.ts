@@ -83,7 +83,7 @@ export function applyUpdate(
     const unscaled = unscale === null ? gradient : f.mul(gradient, unscale);
     return frozen === null ? unscaled : f.where(f.gt(frozen, 0), 0, unscaled);
   });
-  const norm = f.sqrt(f.total(gradients.map((g) => f.sumAll(f.mul(g, g)))));
+  const norm = f.sqrt(f.total(gradients.map((g) => sumOfSquares(f, g))));
   const taken = f.isFinite(norm);
   const scale = clip === null ? null : f.min(f.div(clip, f.add(norm, 1e-6)), 1);
   const moves = optimizer.form === "adamw" ? adamw(optimizer, rate, taken, graph, f) : sgd(optimizer, rate, graph, f);
@@ -105,6 +105,18 @@ export function applyUpdate(
     for (const { name, before: old, after: next } of moved.state) graph.next(name, f.where(still, next, old));
   }
   return { norm, taken: f.f32(taken) };
+}
+
+/** Summed in blocks of about √n: engines that add millions of float32 numbers one after another lose three digits. */
+function sumOfSquares(f: Formula, x: Value): Value {
+  const [size] = x.type.shape;
+  const squares = f.mul(x, x);
+  if (x.type.shape.length !== 1 || typeof size !== "number") return f.sumAll(f.sum(squares, [x.type.shape.length - 1]));
+  const width = Math.ceil(Math.sqrt(size));
+  const count = Math.ceil(size / width);
+  const missing = count * width - size;
+  const filled = missing === 0 ? squares : f.concat([squares, f.full([missing], 0)], 0);
+  return f.sumAll(f.sum(f.reshape(filled, [count, width]), [1]));
 }
 
 interface Moved {

@@ -129,7 +129,7 @@ class StepBuilder {
     const terms = weighted.terms.map((term, i) => (adatt === null ? term : f.mul(term, adatt.factors[i] as Value)));
     const penalty = this.#penalties(forward, adatt);
     const total = f.add(f.total(terms), penalty);
-    this.#report(tasks, weighted, adatt, terms, total);
+    this.#report(tasks, weighted, adatt, total);
     const sound = f.isFinite(total);
     for (const { name, value } of [...weighted.next, ...(adatt?.next ?? [])])
       graph.next(name, f.where(sound, value, graph.input(name, [])));
@@ -192,7 +192,7 @@ class StepBuilder {
     return f.total(counted);
   }
 
-  #report(tasks: readonly TaskTerm[], weighted: WeightedTerms, adatt: AdaTTWeights | null, terms: readonly Value[], total: Value): void {
+  #report(tasks: readonly TaskTerm[], weighted: WeightedTerms, adatt: AdaTTWeights | null, total: Value): void {
     const f = this.#graph.formula("report");
     const output = (name: string, value: Value, doc: string) => this.#graph.output(name, value, doc);
     for (const [i, { task, loss, rows }] of tasks.entries()) {
@@ -202,10 +202,10 @@ class StepBuilder {
       output(`weight/${task}`, adatt === null ? factor : f.mul(factor, adatt.factors[i] as Value), "What the mean loss is multiplied by.");
     }
     output("metric/total", total, "What is minimised.");
-    if (adatt !== null) {
-      const plain = f.total(weighted.terms);
-      output("metric/transfer", f.sub(f.total(terms), plain), "What adaTT's weights add to the tasks' part of the total.");
-    }
+    if (adatt === null) return;
+    // Term by term: the difference of two totals would lose digits.
+    const added = weighted.terms.map((term, i) => f.mul(term, f.sub(adatt.factors[i] as Value, 1)));
+    output("metric/transfer", f.total(added), "What adaTT's weights add to the tasks' part of the total.");
   }
 
   #targets(params: Forward["params"], learned: WeightedTerms["trained"]): readonly Target[] {

@@ -92,14 +92,14 @@ class Ball {
     return scale(x, Math.atanh(length) / length);
   }
 
-  clip(x: Row): Row {
+  clip(x: Row, room = 4e-3): Row {
     const length = Math.sqrt(dot(x, x) + 1e-12);
-    const most = (1 - 4e-3) / Math.sqrt(this.c);
+    const most = (1 - room) / Math.sqrt(this.c);
     return length > most ? scale(x, most / length) : x;
   }
 
   enter(u: Row): Row {
-    return this.clip(this.exp(u));
+    return this.clip(this.exp(u), 5e-3);
   }
 
   add(x: Row, y: Row): Row {

@@ -102,9 +102,9 @@ class Ball:
         t = self.size(x).clamp(max=1 - 4e-3)
         return torch.atanh(t) / t * x
 
-    def project(self, x):
+    def project(self, x, room=4e-3):
         length = torch.sqrt(x.square().sum(-1, keepdim=True) + 1e-12)
-        return x * ((1 - 4e-3) / torch.sqrt(self.c) / length).clamp(max=1)
+        return x * ((1 - room) / torch.sqrt(self.c) / length).clamp(max=1)
 
     def add(self, x, y):
         xy, x2, y2 = (x * y).sum(-1, keepdim=True), x.square().sum(-1, keepdim=True), y.square().sum(-1, keepdim=True)
@@ -112,7 +112,7 @@ class Ball:
         return above / (1 + 2 * self.c * xy + self.c**2 * x2 * y2)
 
     def point(self, u):
-        return self.project(self.exp(u))
+        return self.project(self.exp(u), 5e-3)
 
     def linear(self, u, W, b):
         return self.project(self.add(self.point(u @ W), self.point(b)))

@@ -1,0 +1,9 @@
+import { defineConfig } from "vitest/config";
+
+/** The suite that takes minutes: `npm run test:training`. */
+export default defineConfig({
+  test: {
+    include: ["test/training/full-spec/**/*.test.ts"],
+    testTimeout: 600_000,
+  },
+});
