@@ -8,6 +8,7 @@ import { contractOf } from "../runtime/data/contract.ts";
 import type { Dataset } from "../runtime/data/dataset.ts";
 import { EngineMissing } from "../runtime/engine.ts";
 import type { TfjsBackend } from "../runtime/engines/tfjs-backends.ts";
+import { describeNonFinite } from "../runtime/runs/catalogue.ts";
 import {
   CheckpointError,
   checkpointPath,
@@ -20,8 +21,9 @@ import { describeRun } from "../runtime/runs/describe-run.ts";
 import { engineFactory } from "../runtime/runs/engine-factory.ts";
 import type { RunDescription, RunEngine } from "../runtime/runs/records.ts";
 import { RunFolder, specFiles } from "../runtime/runs/run-folder.ts";
-import { type TrainOutcome, train as trainRun } from "../runtime/runs/train.ts";
+import { type NotFinite, type TrainOutcome, train as trainRun } from "../runtime/runs/train.ts";
 import { describeSystemError, isSystemError } from "./atomic-write.ts";
+import { printFindings } from "./findings.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { checkSpec, chooseModel } from "./load-model.ts";
 import { loadMapping, openData, withDataErrors } from "./open-data.ts";
@@ -86,7 +88,7 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
         }),
       ),
     );
-    return report(outcome, spec, options, io);
+    return report(outcome, model, spec, options, io);
   } catch (error) {
     throw describeFailure(error, model, folder);
   } finally {
@@ -173,12 +175,12 @@ async function untilInterrupted<T>(run: (signal: AbortSignal) => Promise<T>): Pr
   }
 }
 
-function report(outcome: TrainOutcome, spec: string, { out, data, json }: TrainOptions, io: Io): number {
+function report(outcome: TrainOutcome, model: CheckedModel, spec: string, { out, data, json }: TrainOptions, io: Io): number {
   if (json === true) {
     const { kind } = outcome;
     const body =
       outcome.kind === "not_finite"
-        ? { step: outcome.failure.step, terms: outcome.failure.terms }
+        ? { step: outcome.failure.step, terms: outcome.failure.terms, origin: originOf(outcome.failure) }
         : { step: outcome.progress.step, best: outcome.progress.best, splits: outcome.kind === "finished" ? outcome.splits : {} };
     io.stdout.write(`${JSON.stringify({ version: 1, run: out, outcome: kind, ...body })}\n`);
   }
@@ -194,10 +196,18 @@ function report(outcome: TrainOutcome, spec: string, { out, data, json }: TrainO
       const { step, terms } = outcome.failure;
       const shown = terms.length > 4 ? `${terms.slice(0, 4).join(", ")} and ${terms.length - 4} more` : terms.join(", ");
       io.stderr.write(`plec: training stopped at step ${step}: not a finite number: ${shown}\n`);
+      if (outcome.failure.origin !== null) printFindings([describeNonFinite(model, outcome.failure.origin)], io.stderr, io);
       io.stderr.write(`The weights before it are in ${checkpointPath(out, "last")}.\n`);
       return exitCodes.findings;
     }
   }
+}
+
+/** The op that made a NaN or an infinity, for machines. */
+function originOf({ origin }: NotFinite) {
+  if (origin === null) return null;
+  const { op, path, span, found } = origin;
+  return { op, path, found, file: span?.source.name ?? null, line: span === null ? null : span.source.position(span.start).line };
 }
 
 function describeFailure(error: unknown, model: CheckedModel, folder: RunFolder): unknown {

@@ -2,6 +2,7 @@ import type { TrainingGraph } from "../../compiler/training/step.ts";
 import type { Batch, Engine, Tensor } from "../engine.ts";
 import { runStep, type State, type StepResult } from "../training/state.ts";
 import type { EngineFactory } from "./engine-factory.ts";
+import { findFirstNonFinite, type NonFinite } from "./find-non-finite.ts";
 
 /** A training graph on an engine, which is fed with what it reads of a larger state and batch. */
 export class OpenGraph {
@@ -23,6 +24,11 @@ export class OpenGraph {
   async step(state: State, feeds: Batch): Promise<StepResult> {
     const result = await runStep(this.#engine, this.#stateOf(state), this.#known(feeds));
     return { state: new Map([...state, ...result.state]), report: result.report };
+  }
+
+  /** Runs the graph node by node, to find which op made what is no finite number. */
+  findNonFinite(state: State, feeds: Batch): NonFinite | null {
+    return findFirstNonFinite(this.#graph.graph, new Map([...this.#stateOf(state), ...this.#known(feeds)]));
   }
 
   /** All outputs, of a graph that changes nothing. */
