@@ -206,31 +206,6 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (file: string, options) => exit(await (await import("./run.ts")).run(file, options, io)));
 
-  command("synth", "Make up customers for a model, with labels that follow known inputs.")
-    .argument("<spec>", "the spec")
-    .requiredOption("--rows <n>", "how many customers", whole)
-    .requiredOption("-o, --output <file>", "the table to write: .parquet, .csv or .csv.gz")
-    .option("--mapping <file>", "write the data mapping as well, for plec train")
-    .option("--missing <share>", "the share of rows in which an optional input is missing", Number, 0.1)
-    .addOption(seed())
-    .addOption(model())
-    .addOption(json())
-    .addHelpText(
-      "after",
-      examples(
-        [
-          ["plec synth model.ple --rows 20000 -o data/customers.parquet --mapping data.yaml", "a table, and how to read it"],
-          ["plec synth model.ple --rows 1000 -o rows.csv --seed 7", "other customers, as text"],
-        ],
-        [
-          "A task depends on the experts that it prefers (`prefer: [...]`): on hidden factors that show in the inputs which they read and few",
-          "others do. A binary task has the rate of `positives` that the spec states, or one half. FILE.json beside the table says what depends",
-          "on what. The same spec, rows and seed give the same file. docs/data.md has the details.",
-        ].join("\n"),
-      ),
-    )
-    .action(async (spec: string, options) => exit(await (await import("./synth.ts")).synth(spec, options, io)));
-
   command("train", "Train a model on data.")
     .argument("<spec>", "the spec, whose `train` block is the plan")
     .requiredOption("--data <mapping>", "the YAML file that maps columns of the data to inputs and labels")
@@ -301,6 +276,31 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
       ),
     )
     .action(async (run: string, options) => exit(await (await import("./predict.ts")).predict(run, options, io)));
+
+  command("synth", "Make up customers for a model, with labels that follow known inputs.")
+    .argument("<spec>", "the spec")
+    .requiredOption("--rows <n>", "how many customers", whole)
+    .requiredOption("-o, --output <file>", "the table to write: .parquet, .csv or .csv.gz; its folder is made")
+    .option("--mapping <file>", "write the data mapping as well, for plec train")
+    .option("--missing <share>", "the share of rows in which an optional input is missing", Number, 0.1)
+    .addOption(seed())
+    .addOption(model())
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec synth model.ple --rows 20000 -o data/customers.parquet --mapping data.yaml", "a table, and how to read it"],
+          ["plec synth model.ple --rows 1000 -o rows.csv --seed 7", "other customers, as text"],
+        ],
+        [
+          "A task depends on the experts that it prefers (`prefer: [...]`): on hidden factors that show in the inputs which they read and few",
+          "others do. A binary task has the rate of `positives` that the spec states, or one half. FILE.json beside the table says what depends",
+          "on what. The same spec, rows and seed give the same file. docs/data.md has the details.",
+        ].join("\n"),
+      ),
+    )
+    .action(async (spec: string, options) => exit(await (await import("./synth.ts")).synth(spec, options, io)));
 
   command("summary", "Show what a model is made of: inputs, experts, gates, tasks, parameters.")
     .argument("<spec>", "the spec")

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { DuckDbMissing, SqlError } from "../runtime/data/duckdb.ts";
 import { inputForms } from "../runtime/data/input-forms.ts";
@@ -6,7 +6,7 @@ import { mappingText } from "../runtime/data/mapping-text.ts";
 import { describeModel } from "../runtime/description.ts";
 import { type InputColumns, planCustomers, type SynthPlan } from "../runtime/synth/plan.ts";
 import { writeCustomers } from "../runtime/synth/write-table.ts";
-import { replaceWrittenFile, writeFilesAtomically } from "./atomic-write.ts";
+import { describeSystemError, isSystemError, replaceWrittenFile, writeFilesAtomically } from "./atomic-write.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
 import { formatTable, plural } from "./table.ts";
@@ -28,9 +28,6 @@ export async function synth(spec: string, options: SynthOptions, io: Io): Promis
   if (format === null) throw new CommandError(`${output}: customers are written as .parquet, .csv or .csv.gz`);
   if (rows === 0) throw new CommandError("--rows 0 makes nobody");
   if (!(missing >= 0 && missing < 1)) throw new CommandError("--missing is a share from 0 up and below 1");
-  for (const path of [output, mapping ?? output]) {
-    if (!existsSync(dirname(path))) throw new CommandError(`cannot write ${path}: there is no folder ${dirname(path)}`);
-  }
   const model = loadModel(spec, options.model, io);
   const { inputs } = describeModel(model);
   for (const [name, form] of inputForms(inputs)) {
@@ -38,10 +35,12 @@ export async function synth(spec: string, options: SynthOptions, io: Io): Promis
   }
   const plan = planCustomers(model, { rows, seed, missing });
   try {
+    for (const path of [output, mapping ?? output]) mkdirSync(dirname(path), { recursive: true });
     await replaceWrittenFile(output, (temporary) => writeCustomers(model, plan, temporary, format));
   } catch (error) {
     if (error instanceof DuckDbMissing) throw new CommandError(error.message, exitCodes.findings);
     if (error instanceof SqlError) throw new CommandError(`cannot write ${output}: ${error.message.split("\n")[0]}`);
+    if (isSystemError(error)) throw new CommandError(`cannot write ${output}: ${describeSystemError(error)}`);
     throw error;
   }
   const planFile = `${output}.json`;

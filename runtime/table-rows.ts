@@ -1,54 +1,48 @@
-import type { RowTable } from "../compiler/autodiff/table-rows.ts";
+import type { RowIds } from "../compiler/autodiff/table-rows.ts";
 import { type Batch, makeTensor, type Tensor } from "./engine.ts";
 
 /** What a batch reads of a table. */
 export interface BatchRows {
   /** Row numbers in the table, ascending, each once. */
   readonly numbers: Int32Array;
-  /** The inputs of the graph: the rows under the name of `rows`, and for each categorical input the places of its ids among them. */
-  readonly inputs: Batch;
+  /** For each input that picks rows: where the rows of its ids stand among them. */
+  readonly places: Batch;
 }
 
-/** Copies the rows that a batch reads out of a table, f32 row-major. No other row is touched. */
-export function gatherBatchRows({ param, rows, ids }: RowTable, table: Float32Array, batch: Batch): BatchRows {
-  const tensors = ids.map(({ input, places }) => ({ places, tensor: tensorOf(batch, input, param.name) }));
-  const numbers = Int32Array.from(new Set(tensors.flatMap(({ tensor }) => [...tensor.data]))).sort();
-  const placeOf = new Map([...numbers].map((id, place) => [id, place]));
-  const inputs = new Map<string, Tensor>([[rows.name, readRows({ param, rows }, table, numbers)]]);
-  for (const { places, tensor } of tensors) {
-    inputs.set(
-      places.name,
-      makeTensor(
-        "i32",
-        tensor.shape,
-        Int32Array.from(tensor.data, (id) => placeOf.get(id) ?? 0),
-      ),
-    );
-  }
-  return { numbers, inputs };
+/** The rows that a batch picks out of a table. */
+export function findBatchRows(ids: readonly RowIds[], batch: Batch): BatchRows {
+  const tensors = ids.map(({ input, places }) => {
+    const tensor = batch.get(input);
+    if (tensor === undefined) throw new Error(`the batch has no input ${input}, which picks the rows of a table`);
+    return { places, tensor };
+  });
+  const found = new Set<number>();
+  for (const { tensor } of tensors) for (const id of tensor.data) found.add(id);
+  const numbers = Int32Array.from(found).sort();
+  const placeOf = new Map<number, number>();
+  for (const [place, id] of numbers.entries()) placeOf.set(id, place);
+  const places = tensors.map(({ places: name, tensor }) => {
+    const data = Int32Array.from(tensor.data, (id) => placeOf.get(id) ?? 0);
+    return [name, makeTensor("i32", tensor.shape, data)] as const;
+  });
+  return { numbers, places: new Map(places) };
 }
 
-/** The rows of a table, or of a state of the optimiser that is as long as it. */
-export function readRows({ param, rows }: Pick<RowTable, "param" | "rows">, table: Float32Array, numbers: Int32Array): Tensor {
-  const shape = rows.value.type.shape.slice(1).map(Number);
+/** Copies rows out of a table, or out of what an optimiser keeps beside it. No other row is touched. */
+export function readRows(name: string, table: Tensor, numbers: Int32Array): Tensor {
+  const shape = table.shape.slice(1);
   const width = shape.reduce((product, dim) => product * dim, 1);
   const data = new Float32Array(numbers.length * width);
   for (const [place, number] of numbers.entries()) {
     const start = number * width;
-    if (number < 0 || start + width > table.length) throw new RangeError(`${param.name} has no row ${number}`);
-    data.set(table.subarray(start, start + width), place * width);
+    if (number < 0 || start + width > table.data.length) throw new RangeError(`${name} has no row ${number}`);
+    data.set(table.data.subarray(start, start + width), place * width);
   }
   return makeTensor("f32", [numbers.length, ...shape], data);
 }
 
 /** Writes rows back in place. */
-export function writeRows(table: Float32Array, numbers: Int32Array, rows: Float32Array): void {
-  const width = numbers.length === 0 ? 0 : rows.length / numbers.length;
-  for (const [place, number] of numbers.entries()) table.set(rows.subarray(place * width, (place + 1) * width), number * width);
-}
-
-function tensorOf(batch: Batch, input: string, table: string): Tensor {
-  const tensor = batch.get(input);
-  if (tensor === undefined) throw new Error(`the batch has no input ${input}, which picks rows of ${table}`);
-  return tensor;
+export function writeRows(table: Tensor, numbers: Int32Array, rows: Tensor): void {
+  const width = numbers.length === 0 ? 0 : rows.data.length / numbers.length;
+  for (const [place, number] of numbers.entries()) table.data.set(rows.data.subarray(place * width, (place + 1) * width), number * width);
 }

@@ -1,6 +1,6 @@
 import { emitTypes } from "../../compiler/emit/types.ts";
 import type { CheckedModel } from "../../compiler/model.ts";
-import { dataMapping } from "./data-mapping.ts";
+import { mappingText } from "../../runtime/data/mapping-text.ts";
 
 /** The compiler and the declarations that a project's tests need; a test keeps them equal to plec's own. */
 export const developmentVersions = { "@types/node": "20.19.43", typescript: "7.0.2" } as const;
@@ -20,14 +20,14 @@ export function projectFiles(project: NewProject): ReadonlyMap<string, string> {
   const { spec, model, version } = project;
   return new Map([
     ["model.ple", spec],
-    ["data.yaml", dataMapping(model)],
+    ["data.yaml", mappingText(model, "data/train.parquet")],
     ["src/model.ts", emitTypes(model, { spec: "model.ple", version })],
     ["test/model.test.ts", testFile],
     ["package.json", manifest(project)],
     ["tsconfig.json", tsconfig],
     [".github/workflows/ci.yml", workflow],
     [".npmrc", npmrc],
-    [".gitignore", "node_modules/\nbuild/\ndata/\n*.onnx\n*.onnx.data\n"],
+    [".gitignore", "node_modules/\nbuild/\ndata/\nruns/\n*.onnx\n*.onnx.data\n"],
     ["README.md", readme(project)],
   ]);
 }
@@ -45,6 +45,8 @@ function manifest({ name, version }: NewProject): string {
       types: "plec types model.ple -o src/model.ts",
       "types:check": "plec types model.ple -o src/model.ts --check",
       compile: "plec compile model.ple -o model.onnx",
+      synth: "plec synth model.ple --rows 5000 -o data/train.parquet",
+      train: "plec train model.ple --data data.yaml --out runs/1",
       test: "tsc && node --test build/test/*.test.js",
     },
     dependencies: { plec: `^${version}` },
@@ -156,6 +158,8 @@ npm test
 npx plec summary model.ple          # parameters by module, tasks, execution order
 npx plec run model.ple --generate 4 # predictions of fresh weights for made-up rows
 npm run compile                     # model.onnx
+npm run synth                       # data/train.parquet: made-up rows, until there are real ones
+npm run train                       # trains on what data.yaml names
 \`\`\`
 
 Predicting in TypeScript:

@@ -1,3 +1,4 @@
+import { TableRows } from "../autodiff/table-rows.ts";
 import { tileRecurrence } from "../autodiff/tile-recurrences.ts";
 import type { GraphParam, Value } from "../ir/graph.ts";
 import type { CheckedModel } from "../model.ts";
@@ -18,15 +19,29 @@ export function stateOfParam(name: string): string {
   return `param/${name}`;
 }
 
-/** Copies what training minimises into a step: parameters become inputs, and dropout draws its masks. */
-export function buildForward({ training }: Pick<CheckedModel, "training">, graph: StepGraph, dropout: boolean): Forward {
+/** Copies what training minimises into a step: parameters become inputs, of tables the rows of the batch alone, and dropout draws its masks. */
+export function buildForward(
+  { training }: Pick<CheckedModel, "training">,
+  graph: StepGraph,
+  dropout: boolean,
+  tables: readonly GraphParam[] = [],
+): Forward {
   const f = graph.formula("dropout");
   const masks = new DropoutMasks(f, () => ({ seed: graph.input("train/seed", []), step: graph.input("train/step", []) }));
   const shapes = new Map(training.params.map(({ name, value }) => [name, value.type.shape as readonly number[]]));
+  const rowsOf = new Map(
+    tables.map((param) => [param.name, graph.rowsOf(param, { name: stateOfParam(param.name), initial: { param: param.name } })]),
+  );
+  const taken = new TableRows(tables, {
+    rows: ({ name }) => rowsOf.get(name) as Value,
+    places: (name, { type }) => graph.input(name, type.shape, type.dtype),
+  });
   const copyOf = copyGraph(training, graph.builder, [
+    taken.rule,
     (node, [x]) => {
       if (node.op === "param") {
         const { name } = node.attributes;
+        if (rowsOf.has(name)) return null;
         return [graph.state({ name: stateOfParam(name), shape: shapes.get(name) ?? [], initial: { param: name } })];
       }
       // The step has an input of its own for the epoch, whether the model reads it or not.
@@ -37,5 +52,6 @@ export function buildForward({ training }: Pick<CheckedModel, "training">, graph
     tileRecurrence,
   ]);
   for (const input of training.inputs) graph.adopt({ ...input, value: copyOf(input.value) });
-  return { copyOf, params: training.params.map((param) => ({ param, value: copyOf(param.value) })) };
+  graph.pickRows(taken.tables());
+  return { copyOf, params: training.params.map((param) => ({ param, value: rowsOf.get(param.name) ?? copyOf(param.value) })) };
 }

@@ -1,4 +1,5 @@
-import type { Value } from "../ir/graph.ts";
+import type { Dim } from "../ir/dim.ts";
+import type { GraphParam, Value } from "../ir/graph.ts";
 import { sizeOf } from "../ir/ndarray.ts";
 import type { Formula } from "./formula.ts";
 import type { Optimizer } from "./plan.ts";
@@ -9,7 +10,7 @@ export interface Part {
   /** The name of the state that holds it. */
   readonly name: string;
   readonly value: Value;
-  readonly shape: readonly number[];
+  readonly shape: readonly Dim[];
   /** Puts a moved tensor back where it may be; null for anywhere. */
   readonly project: ((moved: Value) => Value) | null;
 }
@@ -21,24 +22,42 @@ export interface Group {
   readonly decay: boolean;
   /** f32[]: 1 while they stand still with all that the optimiser keeps of them; null for never. */
   readonly frozen: Value | null;
+  /** The table whose rows are the group's only part; it keeps its shape. Null for a vector of parts. */
+  readonly table: GraphParam | null;
 }
 
-/** A group with its gradient, f32[size of the group]. */
+/** A group with its gradient, packed. */
 export interface GradedGroup extends Group {
   readonly gradient: Value;
 }
 
-/** How many numbers a group holds. */
-export function groupSize({ parts }: Group): number {
-  return parts.reduce((total, { shape }) => total + sizeOf(shape), 0);
-}
-
-/** Tensors, in the shapes of the parts, one after another. */
-export function pack(f: Formula, { parts }: Group, values: readonly Value[]): Value {
+/** Tensors, in the shapes of the parts, one after another in a vector; the rows of a table as they are. */
+export function pack(f: Formula, { parts, table }: Group, values: readonly Value[]): Value {
+  if (table !== null) return values[0] as Value;
   return f.concat(
-    values.map((value, i) => f.reshape(value, [sizeOf((parts[i] as Part).shape)])),
+    values.map((value, i) => f.reshape(value, [partSize(parts[i] as Part)])),
     0,
   );
+}
+
+function unpack(f: Formula, { parts, table }: Group, packed: Value): readonly Value[] {
+  if (table !== null) return [packed];
+  let start = 0;
+  return parts.map((part) => {
+    const size = partSize(part);
+    start += size;
+    return f.reshape(f.slice(packed, 0, start - size, start), part.shape);
+  });
+}
+
+/** A state that has a number for each of the group's, packed; 0 before the first step. */
+export function groupState(graph: StepGraph, { parts, table }: Group, name: string): Value {
+  if (table !== null) return graph.rowsOf(table, { name, initial: 0 });
+  return graph.state({ name, shape: [parts.reduce((total, part) => total + partSize(part), 0)], initial: 0 });
+}
+
+function partSize({ shape }: Part): number {
+  return sizeOf(shape as readonly number[]);
 }
 
 export interface Update {
@@ -78,11 +97,10 @@ export function applyUpdate(
     const moved = moves(group, before, scale === null ? gradient : f.mul(gradient, scale));
     const still = group.frozen === null ? taken : f.and(taken, f.lt(group.frozen, 0.5));
     const after = f.where(still, moved.theta, before);
-    let start = 0;
-    for (const { name, value, shape, project } of group.parts) {
-      const part = f.reshape(f.slice(after, 0, start, start + sizeOf(shape)), shape);
+    const parts = unpack(f, group, after);
+    for (const [i, { name, value, project }] of group.parts.entries()) {
+      const part = parts[i] as Value;
       graph.next(name, project === null ? part : f.where(still, project(part), value));
-      start += sizeOf(shape);
     }
     for (const { name, before: old, after: next } of moved.state) graph.next(name, f.where(still, next, old));
   }
@@ -115,9 +133,8 @@ function adamw(
   const second = oneMinusPower(f, beta2, t);
   const size = f.div(rate, first);
   return (group, value, gradient) => {
-    const shape = [groupSize(group)];
-    const m = graph.state({ name: `adam/m/${group.name}`, shape, initial: 0 });
-    const v = graph.state({ name: `adam/v/${group.name}`, shape, initial: 0 });
+    const m = groupState(graph, group, `adam/m/${group.name}`);
+    const v = groupState(graph, group, `adam/v/${group.name}`);
     const nextM = f.add(f.mul(m, beta1), f.mul(gradient, 1 - beta1));
     const nextV = f.add(f.mul(v, beta2), f.mul(f.mul(gradient, gradient), 1 - beta2));
     const move = f.div(f.mul(nextM, size), f.add(f.sqrt(f.div(nextV, second)), eps));
@@ -141,10 +158,9 @@ function oneMinusPower(f: Formula, beta: number, t: Value): Value {
 /** u ← momentum · u + g, θ ← θ (1 - lr · decay) - lr · u. */
 function sgd({ momentum, weightDecay }: Extract<Optimizer, { form: "sgd" }>, rate: Value, graph: StepGraph, f: Formula): Moves {
   return (group, value, gradient) => {
-    const shape = [groupSize(group)];
     const from = decayed(f, value, rate, group.decay ? weightDecay : 0);
     if (momentum === 0) return { theta: f.sub(from, f.mul(gradient, rate)), state: [] };
-    const u = graph.state({ name: `sgd/u/${group.name}`, shape, initial: 0 });
+    const u = groupState(graph, group, `sgd/u/${group.name}`);
     const next = f.add(f.mul(u, momentum), gradient);
     return { theta: f.sub(from, f.mul(next, rate)), state: [{ name: `sgd/u/${group.name}`, before: u, after: next }] };
   };

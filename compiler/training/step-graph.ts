@@ -1,6 +1,7 @@
+import type { RowIds, RowTable } from "../autodiff/table-rows.ts";
 import { GraphBuilder } from "../ir/builder.ts";
-import type { Dim } from "../ir/dim.ts";
-import type { DType, Graph, GraphInput, GraphOutput, Value } from "../ir/graph.ts";
+import { type Dim, symbolDim } from "../ir/dim.ts";
+import type { DType, Graph, GraphInput, GraphOutput, GraphParam, Value } from "../ir/graph.ts";
 import { dropUnreadInputs } from "../passes/select-outputs.ts";
 import { simplify } from "../passes/simplify.ts";
 import { Formula } from "./formula.ts";
@@ -13,12 +14,22 @@ export interface StateEntry {
   readonly initial: number | { readonly param: string };
 }
 
+/** A table of which a graph takes and gives rows alone, under the names of the states that are as long as it. */
+export interface StepTable {
+  /** The parameter of the model. */
+  readonly param: string;
+  readonly states: readonly string[];
+  /** Whose ids pick the rows; none in a graph that takes the rows that are waiting. */
+  readonly ids: readonly RowIds[];
+}
+
 /** A graph of a training step while it is built: inputs are made when they are first asked for. */
 export class StepGraph {
   readonly builder = new GraphBuilder();
   readonly #inputs = new Map<string, GraphInput>();
   readonly #outputs: GraphOutput[] = [];
   readonly #state = new Map<string, StateEntry>();
+  readonly #tables = new Map<string, { readonly states: Set<string>; readonly length: Dim; ids: readonly RowIds[] }>();
 
   formula(path: string): Formula {
     return new Formula(this.builder, path);
@@ -43,6 +54,24 @@ export class StepGraph {
     return this.input(entry.name, entry.shape);
   }
 
+  /** The rows, f32[U, ...], of a state that is as long as a table. */
+  rowsOf({ name, value }: GraphParam, entry: Omit<StateEntry, "shape">): Value {
+    const [count, ...rest] = value.type.shape as readonly [number, ...number[]];
+    const table = this.#tables.get(name) ?? { states: new Set(), length: symbolDim(`U${this.#tables.size}`), ids: [] };
+    this.#tables.set(name, table);
+    table.states.add(entry.name);
+    this.#state.set(entry.name, { ...entry, shape: [count, ...rest] });
+    return this.input(entry.name, [table.length, ...rest]);
+  }
+
+  /** Says which inputs pick the rows of the tables. */
+  pickRows(tables: readonly RowTable[]): void {
+    for (const { param, ids } of tables) {
+      const table = this.#tables.get(param.name);
+      if (table !== undefined) table.ids = ids;
+    }
+  }
+
   /** What a state becomes. */
   next(name: string, value: Value): void {
     if (!this.#state.has(name)) throw new Error(`${name} is no state`);
@@ -54,10 +83,15 @@ export class StepGraph {
   }
 
   /** The graph, simplified, without what nothing reads. */
-  finish(name: string): { readonly graph: Graph; readonly state: readonly StateEntry[] } {
+  finish(name: string): { readonly graph: Graph; readonly state: readonly StateEntry[]; readonly tables: readonly StepTable[] } {
     const inputs = [...this.#inputs.values()];
     const graph = dropUnreadInputs(simplify({ name, inputs, params: [], nodes: this.builder.nodes, outputs: this.#outputs }));
     const read = new Set(graph.inputs.map((input) => input.name));
-    return { graph, state: [...this.#state.values()].filter((entry) => read.has(entry.name)) };
+    const tables = [...this.#tables].map(([param, { states, ids }]) => ({
+      param,
+      states: [...states].filter((state) => read.has(state)),
+      ids,
+    }));
+    return { graph, state: [...this.#state.values()].filter((entry) => read.has(entry.name)), tables };
   }
 }

@@ -1,14 +1,15 @@
 import { differentiate } from "../autodiff/differentiate.ts";
+import { rowTables } from "../autodiff/table-rows.ts";
 import type { Graph, GraphParam, Value } from "../ir/graph.ts";
 import type { CheckedModel } from "../model.ts";
 import { type AdaTTWeights, adattWeights } from "./adatt.ts";
 import { buildForward, type Forward, stateOfParam } from "./forward.ts";
 import { diagonal, projectConflicts, taskGradients } from "./gradients.ts";
 import { nextLossScale } from "./loss-scale.ts";
-import { applyUpdate, type GradedGroup, type Group, groupSize, type Part, pack } from "./optimizer.ts";
+import { applyUpdate, type GradedGroup, type Group, groupState, type Part, pack } from "./optimizer.ts";
 import type { Phase, TrainingPlan } from "./plan.ts";
 import { learningRate } from "./schedule.ts";
-import { type StateEntry, StepGraph } from "./step-graph.ts";
+import { type StateEntry, StepGraph, type StepTable } from "./step-graph.ts";
 import { type TaskTerm, taskTerms } from "./terms.ts";
 import { checkPlan, freezesWith, reachedParams, sharedValues, trainedParams } from "./trainable.ts";
 import { learnedWeights, type WeightedTerms, weighTerms } from "./weighting.ts";
@@ -22,12 +23,15 @@ export interface StepOptions {
   readonly measure?: boolean;
   /** Multiplies the loss by a factor that adapts, for engines that compute gradients in float16. */
   readonly lossScale?: boolean;
+  /** Embedding tables with at least so many rows are trained by the rows that a batch uses; 4,096 by default. */
+  readonly smallestTable?: number;
 }
 
 /** A graph of training, and the state that it reads; what it changes it gives as `next/` and the name. */
 export interface TrainingGraph {
   readonly graph: Graph;
   readonly state: readonly StateEntry[];
+  readonly tables: readonly StepTable[];
 }
 
 export interface TrainingGraphs {
@@ -89,6 +93,7 @@ class StepBuilder {
   readonly #options: StepOptions;
   readonly #graph = new StepGraph();
   readonly #epoch: Value;
+  readonly #tables: readonly GraphParam[];
 
   constructor(model: CheckedModel, plan: TrainingPlan, options: StepOptions) {
     checkPlan(model, plan);
@@ -99,6 +104,8 @@ class StepBuilder {
     if (phase === undefined) throw new Error(`the plan has no phase ${options.phase}`);
     this.#phase = phase;
     this.#epoch = this.#graph.input("train/epoch", []);
+    // What is done to whole columns needs all rows.
+    this.#tables = rowTables(model.training, options.smallestTable).filter(({ tag }) => tag !== "unit_columns");
   }
 
   finish(part: string): TrainingGraph {
@@ -111,7 +118,7 @@ class StepBuilder {
   gradients(): readonly GradedGroup[] {
     const graph = this.#graph;
     const f = graph.formula("total");
-    const forward = buildForward(this.#model, graph, this.#options.dropout !== false);
+    const forward = buildForward(this.#model, graph, this.#options.dropout !== false, this.#tables);
     const tasks = taskTerms(this.#model, forward.copyOf, graph.formula("loss"));
     const weighted = this.#weigh(tasks, forward);
     const adatt = this.#adatt(tasks, weighted, forward);
@@ -205,14 +212,14 @@ class StepBuilder {
       ...own.map(({ param, value }) => ({
         name: stateOfParam(param.name),
         value,
-        shape: param.value.type.shape as readonly number[],
+        shape: value.type.shape,
         param,
         project: param.tag === "unit_columns" ? (w: Value) => unitColumns(f, w) : null,
       })),
       ...learned.map(({ name, value, low, high }) => ({
         name,
         value,
-        shape: value.type.shape as readonly number[],
+        shape: value.type.shape,
         param: null,
         project: (moved: Value) => f.min(f.max(moved, low), high),
       })),
@@ -242,20 +249,27 @@ class StepBuilder {
 
   // ── gradients to an update ────────────────────────────────────────────────
 
-  /** Parameters that decay and that do not, and of both those that adaTT freezes. */
+  /** Parameters that decay and that do not, and of both those that adaTT freezes; each table of rows for itself. */
   #groups(targets: readonly Target[]): readonly Group[] {
     const { adatt } = this.#plan;
     const f = this.#graph.formula("update");
     const flag = adatt === null || !Number.isFinite(adatt.freeze) ? null : f.f32(f.ge(this.#epoch, adatt.freeze));
     const groups = new Map<
       string,
-      { readonly name: string; readonly parts: Target[]; readonly decay: boolean; readonly frozen: Value | null }
+      {
+        readonly name: string;
+        readonly parts: Target[];
+        readonly decay: boolean;
+        readonly frozen: Value | null;
+        readonly table: GraphParam | null;
+      }
     >();
     for (const target of targets) {
       const decay = target.param?.decay ?? false;
       const frozen = target.param !== null && freezesWith(target.param, adatt) ? flag : null;
-      const name = `${decay ? "decayed" : "undecayed"}${frozen === null ? "" : "_gates"}`;
-      const group = groups.get(name) ?? { name, parts: [], decay, frozen };
+      const table = this.#tables.find((param) => param === target.param) ?? null;
+      const name = table === null ? `${decay ? "decayed" : "undecayed"}${frozen === null ? "" : "_gates"}` : `rows/${table.name}`;
+      const group = groups.get(name) ?? { name, parts: [], decay, frozen, table };
       group.parts.push(target);
       groups.set(name, group);
     }
@@ -277,20 +291,20 @@ class StepBuilder {
     const count = graph.state({ name: bufferCount, shape: [], initial: 0 });
     graph.next(bufferCount, f.mul(count, 0));
     const params = trainedParams(this.#model, this.#phase).map((param) => {
-      const name = stateOfParam(param.name);
-      const shape = param.value.type.shape as readonly number[];
-      return { param, value: graph.state({ name, shape, initial: { param: param.name } }) };
+      const entry = { name: stateOfParam(param.name), initial: { param: param.name } };
+      if (this.#tables.includes(param)) return { param, value: graph.rowsOf(param, entry) };
+      return { param, value: graph.state({ ...entry, shape: param.value.type.shape as readonly number[] }) };
     });
     const targets = this.#targets(params, learnedWeights(this.#plan.weighting, this.#model.losses.length, graph));
     return this.#groups(targets).map((group) => {
       const buffer = this.#buffer(group);
-      graph.next(bufferOf(group), f.full([groupSize(group)], 0));
+      graph.next(bufferOf(group), f.full(buffer.type.shape, 0));
       return { ...group, gradient: f.div(buffer, f.max(count, 1)) };
     });
   }
 
   #buffer(group: Group): Value {
-    return this.#graph.state({ name: bufferOf(group), shape: [groupSize(group)], initial: 0 });
+    return groupState(this.#graph, group, bufferOf(group));
   }
 
   update(groups: readonly GradedGroup[]): void {

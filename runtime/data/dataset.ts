@@ -4,7 +4,7 @@ import { assembleBatch } from "./assemble-batch.ts";
 import { DataError, dataReporter, hasErrors, type ReportData } from "./catalogue.ts";
 import type { DataContract } from "./contract.ts";
 import { Database, SqlError } from "./duckdb.ts";
-import { type BoundFields, bindFields } from "./fields.ts";
+import { type BoundFields, bindFields, type Field } from "./fields.ts";
 import { type LabelSummary, LabelSurvey } from "./label-survey.ts";
 import type { Mapping } from "./mapping.ts";
 import { prefetch } from "./prefetch.ts";
@@ -295,10 +295,25 @@ async function describeIssues(database: Database, table: DataTable, issues: read
     else if (code === "data/missing") report(code, null, { place: detail === "" ? place : `${place} (${detail})` }, details);
     else if (code === "data/range") report(code, null, { place, what: detail, value, last: (field.vocabulary ?? 1) - 1 }, details);
     else if (code === "data/unknown-category") report(code, null, { place, value, name: field.mapping.target }, details);
+    else if (await isBrokenList(database, table, field, from, row))
+      report("data/value", null, { place, value, expected: "a list of numbers" }, details);
     else {
       const expected = `${field.mapping.target} takes ${field.shape.join(" × ")}`;
       report(code, null, { place, found: detail, expected }, details);
     }
   }
   return diagnostics;
+}
+
+/** Whether a list that is written as text cannot be read as one. */
+async function isBrokenList(
+  database: Database,
+  table: DataTable,
+  { shape }: Field,
+  { sql, type }: Field["expressions"][number],
+  row: number,
+): Promise<boolean> {
+  if (type.includes("[")) return false;
+  const list = `TRY_CAST(CAST((${sql}) AS VARCHAR) AS FLOAT${"[]".repeat(shape.length)})`;
+  return (await valueAt(database, table, list, row)) === null;
 }

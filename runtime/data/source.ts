@@ -4,6 +4,7 @@ import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { dataReporter, type ReportData } from "./catalogue.ts";
+import { csvAsText, csvHeader, gzipProblem, isGzip } from "./csv-file.ts";
 import { type Database, quoteText, SqlError } from "./duckdb.ts";
 import { type Mapping, type SourceMapping, trainSplit } from "./mapping.ts";
 
@@ -64,9 +65,23 @@ export async function openTable(
     return { name: "plec_rows", place: read.place, columns, splits, files: read.files, reader: read.reader };
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
-    reportSqlError(error, read.place, source.kind === "query" ? source.span : null, report);
+    const cause = /sniffing/.test(error.message) ? await brokenLine(database, read.files) : null;
+    reportSqlError(cause ?? error, read.place, source.kind === "query" ? source.span : null, report);
     return null;
   }
+}
+
+/** What is wrong with the first line that has not the columns of the header; DuckDB says only that it could not guess the types of the columns. */
+async function brokenLine(database: Database, files: readonly string[]): Promise<SqlError | null> {
+  for (const file of files) {
+    try {
+      await database.rows(csvAsText(file));
+    } catch (error) {
+      if (error instanceof SqlError) return error;
+      throw error;
+    }
+  }
+  return null;
 }
 
 interface OpenSource {
@@ -107,9 +122,33 @@ async function openFiles(
     report("data/unreadable", span, { place, reason });
     return null;
   }
-  const several = files.length === 1 ? "" : ", union_by_name = true";
-  const bytes = files.reduce((total, file) => total + statSync(file).size, 0);
-  return { reader: `${reader}([${files.map(quoteText).join(", ")}]${several})`, place, files, bytes };
+  const sizes = files.map((file) => statSync(file).size);
+  const empty = files.filter((_, i) => sizes[i] === 0);
+  for (const file of empty) report("data/unreadable", span, { place: files.length === 1 ? place : file, reason: "the file is empty" });
+  if (empty.length > 0) return null;
+  for (const file of files.filter(isGzip)) {
+    const problem = await gzipProblem(file);
+    if (problem === null) continue;
+    report("data/unreadable", span, { place: files.length === 1 ? place : file, reason: problem });
+    return null;
+  }
+  const settings = files.length === 1 ? [] : ["union_by_name = true"];
+  if (reader === "read_csv") {
+    const delimiters = new Set(files.map((file) => csvHeader(file).delimiter));
+    const [delimiter = ","] = delimiters;
+    if (delimiters.size > 1) {
+      report("data/unreadable", span, { place, reason: "the header lines have different delimiters" });
+      return null;
+    }
+    // what DuckDB would guess from the rows, skipping lines that do not fit
+    settings.push("header = true", "skip = 0", `delim = ${quoteText(delimiter)}`, `quote = '"'`, `escape = '"'`);
+  }
+  return {
+    reader: `${reader}([${files.map(quoteText).join(", ")}]${settings.map((setting) => `, ${setting}`).join("")})`,
+    place,
+    files,
+    bytes: sizes.reduce((total, size) => total + size, 0),
+  };
 }
 
 function readerOf(file: string): string | null {
@@ -155,7 +194,7 @@ export function suggestColumn(column: string, columns: ReadonlyMap<string, strin
 }
 
 function firstLine(message: string): string {
-  return (message.split("\n")[0] ?? "").replace(/^\w+ Error: /, "");
+  return (message.split("\n")[0] ?? "").replace(/^([A-Z]\w+ )+Error: /, "");
 }
 
 /** A failure while reading: DuckDB says the line and the column of a CSV file itself. */
@@ -163,7 +202,8 @@ export function reportSqlError(error: SqlError, place: string, span: Span | null
   const line = /CSV Error on Line: (\d+)/.exec(error.message)?.[1];
   const column = /Error when converting column "([^"]*)"/.exec(error.message)?.[1];
   const value = /Could not convert string "([^"]*)" to '?(\w+)/.exec(error.message);
-  const file = /^\s*file = (.*)$/m.exec(error.message)?.[1] ?? place;
+  const found = /^\s*file = (.*)$/m.exec(error.message)?.[1] ?? place;
+  const file = found.endsWith(place) ? place : found;
   if (line === undefined) report("data/unreadable", span, { place, reason: firstLine(error.message) });
   else if (column === undefined || value === null) {
     const detail = error.message.split("\n").find((text, i) => i > 0 && text !== "" && !text.startsWith("Original Line"));

@@ -4,6 +4,9 @@ import type { TfjsBackend } from "../engines/tfjs-backends.ts";
 import { plecVersion } from "../version.ts";
 import type { RunEngine } from "./records.ts";
 
+/** Nodes from which on ONNX Runtime's plan of memory costs more memory than it saves time. */
+const largeGraph = 4000;
+
 /** Opens an engine over a graph that reads its weights from its inputs. */
 export type EngineFactory = (graph: TrainingGraph) => Promise<Engine>;
 
@@ -15,7 +18,8 @@ export function engineFactory(name: RunEngine, backend: TfjsBackend | undefined)
         import("../../compiler/emit/onnx.ts"),
         import("../engines/onnxruntime.ts"),
       ]);
-      return onnxRuntimeEngine(emitOnnx(graph, { weights: new Map(), metadata: {}, producerVersion: plecVersion() }));
+      const model = emitOnnx(graph, { weights: new Map(), metadata: {}, producerVersion: plecVersion() });
+      return onnxRuntimeEngine(model, { memoryPattern: graph.nodes.length < largeGraph });
     };
   return async (graph) => {
     const [{ buildTrainingGraphModel }, { tfjsEngine }] = await Promise.all([

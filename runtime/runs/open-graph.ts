@@ -22,8 +22,7 @@ export class OpenGraph {
 
   /** State that the graph does not change, or does not know, stays as it is. */
   async step(state: State, feeds: Batch): Promise<StepResult> {
-    const result = await runStep(this.#engine, this.#stateOf(state), this.#known(feeds));
-    return { state: new Map([...state, ...result.state]), report: result.report };
+    return runStep(this.#engine, this.#graph, state, feeds);
   }
 
   /** Runs the graph node by node, to find which op made what is no finite number. */

@@ -26,6 +26,9 @@ export interface InputDrawer {
 /** How much of a value's variance is the factor's, as the square root: of single values, and of steps, of which there are many. */
 const loadings = { single: 0.7, step: 0.5 } as const;
 
+/** An id comes up in so many rows or more, so that something can be learned of it. */
+const rowsOfId = 100;
+
 /** Degrees of homology of a diagram's points. */
 const degrees = 2;
 
@@ -84,7 +87,7 @@ function fillOf(
   const mix = (share: number, factor: number): number => share * factor + Math.sqrt(1 - share * share) * normal();
   if (form.kind === "shares") return (row) => fillShares(row, uniform);
   if (dtype !== "f32" || vocabulary !== null) {
-    const count = dtype === "bool" ? 2 : (vocabulary ?? 100);
+    const count = Math.min(dtype === "bool" ? 2 : (vocabulary ?? 100), Math.max(20, Math.floor(plan.rows / rowsOfId)));
     const share = form.kind === "steps" ? loadings.step : loadings.single;
     return (row, factor, at) => {
       for (let i = 0; i < row.length; i++) {

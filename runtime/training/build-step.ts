@@ -15,12 +15,22 @@ export function buildTrainingOnnx(
   model: CheckedModel,
   plan: TrainingPlan,
   phase: number,
-  { graph, state }: TrainingGraph,
+  { graph, state, tables }: TrainingGraph,
   target: Pick<OnnxOptions, "opset" | "irVersion"> & { readonly version: string },
 ): Uint8Array {
   const { name, epochs, start } = plan.phases[phase] ?? { name: "", epochs: 0, start: 0 };
   const { batch, accumulate, earlyStop, seed } = plan;
-  const training = { phase: name, epochs, start, batch, accumulate, early_stop: earlyStop, seed, state: state.map((entry) => entry.name) };
+  const training = {
+    phase: name,
+    epochs,
+    start,
+    batch,
+    accumulate,
+    early_stop: earlyStop,
+    seed,
+    state: state.map((entry) => entry.name),
+    tables,
+  };
   const { version, ...versions } = target;
   return emitOnnx(graph, {
     ...versions,

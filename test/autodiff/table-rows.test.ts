@@ -9,7 +9,7 @@ import { makeArray, type NdArray } from "../../compiler/ir/ndarray.ts";
 import { verifyGraph } from "../../compiler/ir/verify.ts";
 import { prune } from "../../compiler/passes/prune.ts";
 import { makeTensor } from "../../runtime/engine.ts";
-import { gatherBatchRows, writeRows } from "../../runtime/table-rows.ts";
+import { findBatchRows, readRows, writeRows } from "../../runtime/table-rows.ts";
 import { Sketch } from "../ops/build-graph.ts";
 
 const B = symbolDim("B");
@@ -37,6 +37,7 @@ function withGradientBy(graph: Graph, value: Value): Graph {
 }
 
 const tableData = Float32Array.from({ length: count * width }, (_, i) => Math.sin(i));
+const tableOf = (data: Float32Array) => makeTensor("f32", [count, width], data);
 const ids = { a: [7, 41, 7, 0], b: [41, 41, 3, 7, 0, 0, 12, 7] };
 
 describe("a table as the rows of a batch", () => {
@@ -62,17 +63,18 @@ describe("a table as the rows of a batch", () => {
       ["a", makeTensor("i32", [4], ids.a)],
       ["b", makeTensor("i32", [4, 2], ids.b)],
     ]);
-    const { numbers, inputs } = gatherBatchRows(table, tableData, batch);
+    const { numbers, places } = findBatchRows(table.ids, batch);
     expect([...numbers]).toEqual([0, 3, 7, 12, 41]);
     const toArray = ({ shape, data }: { readonly shape: readonly number[]; readonly data: ArrayLike<number> }) =>
       makeArray(shape, Float64Array.from(data));
     const given = new Map([...batch].map(([name, tensor]) => [name, toArray(tensor)]));
     const whole = interpret(withGradientBy(graph, graph.params[0]?.value as Value), {
       inputs: given,
-      params: new Map([["table", toArray({ shape: [count, width], data: tableData })]]),
+      params: new Map([["table", toArray(tableOf(tableData))]]),
     });
-    const some = interpret(withGradientBy(taken, table.rows.value), {
-      inputs: new Map([...given, ...[...inputs].map(([name, tensor]) => [name, toArray(tensor)] as const)]),
+    const rows = readRows("table", tableOf(tableData), numbers);
+    const some = interpret(withGradientBy(taken, table.rows), {
+      inputs: new Map([...given, ["rows/table", toArray(rows)], ...[...places].map(([name, tensor]) => [name, toArray(tensor)] as const)]),
       params: new Map(),
     });
     expect(some.get("loss")?.data[0]).toBeCloseTo(whole.get("loss")?.data[0] as number, 12);
@@ -80,7 +82,7 @@ describe("a table as the rows of a batch", () => {
     const sparse = (some.get("gradient") as NdArray).data;
     expect(sparse.length).toBe(5 * width);
     const scattered = new Float32Array(count * width);
-    writeRows(scattered, numbers, Float32Array.from(sparse));
+    writeRows(tableOf(scattered), numbers, makeTensor("f32", [5, width], Float32Array.from(sparse)));
     expect(scattered).toEqual(Float32Array.from(dense));
   });
 
@@ -91,11 +93,16 @@ describe("a table as the rows of a batch", () => {
       ["a", makeTensor("i32", [1], [5])],
       ["b", makeTensor("i32", [1, 2], [5, 6])],
     ]);
-    const { numbers, inputs } = gatherBatchRows(table, watched, batch);
+    const { numbers } = findBatchRows(table.ids, batch);
+    const { shape, data } = readRows("table", tableOf(watched), numbers);
     writeRows(
-      watched,
+      tableOf(watched),
       numbers,
-      Float32Array.from(inputs.get("rows/table")?.data ?? [], (x) => x + 1),
+      makeTensor(
+        "f32",
+        shape,
+        Float32Array.from(data, (x) => x + 1),
+      ),
     );
     const changed = [...watched.keys()].filter((i) => watched[i] !== before[i]).map((i) => Math.floor(i / width));
     expect([...new Set(changed)]).toEqual([5, 6]);

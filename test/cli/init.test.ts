@@ -3,11 +3,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join, resolve } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, describe, expect, it } from "vitest";
-import { parse as parseYaml } from "yaml";
 import { main } from "../../cli/main.ts";
 import { architectureNames, describeArchitecture } from "../../cli/project/architectures.ts";
 import { developmentVersions } from "../../cli/project/files.ts";
 import { checkFile } from "../../compiler/driver.ts";
+import type { Diagnostic } from "../../dsl/diagnostic.ts";
+import { Source } from "../../dsl/source.ts";
+import { readMapping } from "../../runtime/data/read-mapping.ts";
 import { makeConsumer } from "../api/consumer.ts";
 import { modelOf } from "../specs/checked-specs.ts";
 import { runCli, temporaryFolder } from "./run-cli.ts";
@@ -72,17 +74,24 @@ describe.each(architectureNames())("a project from %s", (architecture) => {
     );
   });
 
-  it("maps every input and every label, widths included", () => {
+  it("maps every input and every label in the form that training reads", () => {
     const model = modelOf(checkFile(join(at, "model.ple")));
-    const mapping = parseYaml(readFileSync(join(at, "data.yaml"), "utf8"));
-    expect(Object.keys(mapping)).toEqual(["table", "inputs", "labels"]);
-    expect(Object.keys(mapping.inputs)).toEqual(model.inputs.map((input) => input.name));
-    expect(Object.keys(mapping.labels)).toEqual(model.tasks.filter((task) => task.enabled && task.loss !== null).map((task) => task.name));
-    for (const { name, shape, vocabulary } of model.inputs) {
-      const { column, columns, ids } = mapping.inputs[name];
-      if (columns === undefined) expect(column).toBe(name);
-      else expect(columns).toHaveLength(Number(shape[1]));
-      expect(ids).toBe(vocabulary === null ? undefined : "given");
+    const path = join(at, "data.yaml");
+    const diagnostics: Diagnostic[] = [];
+    const mapping = readMapping(new Source(path, readFileSync(path, "utf8")), diagnostics);
+    expect(diagnostics).toEqual([]);
+    expect(mapping?.source).toMatchObject({ kind: "files", patterns: ["data/train.parquet"] });
+    const masks = mapping?.inputs.flatMap(({ mask }) => mask ?? []);
+    expect([...(mapping?.inputs.map(({ target }) => target) ?? []), ...(masks ?? [])].sort()).toEqual(
+      model.inputs.map(({ name }) => name).sort(),
+    );
+    expect(mapping?.labels.map(({ target }) => target)).toEqual(
+      model.tasks.filter((task) => task.enabled && task.loss !== null).map((task) => task.name),
+    );
+    for (const { target, from, categories } of mapping?.inputs ?? []) {
+      const input = model.inputs.find(({ name }) => name === target);
+      if (from.kind === "columns") expect(from.names).toHaveLength(Number(input?.shape[1]));
+      expect(categories).toEqual(input?.vocabulary === null ? null : { kind: "ids" });
     }
   });
 
@@ -96,6 +105,15 @@ describe.each(architectureNames())("a project from %s", (architecture) => {
       for (const [, name = ""] of text.matchAll(/\bnpm run ([a-z:]+)/g)) expect(Object.keys(scripts)).toContain(name);
     }
   });
+});
+
+it("a project trains on made-up rows", { timeout: 60_000 }, async () => {
+  const at = (path: string) => consumer.path(join("mmoe", path));
+  const made = await runCli(["synth", at("model.ple"), "--rows", "200", "-o", at("data/train.parquet")]);
+  expect({ code: made.code, stderr: made.stderr }).toEqual({ code: 0, stderr: "" });
+  const trained = await runCli(["train", at("model.ple"), "--data", at("data.yaml"), "--out", at("runs/1"), "--epochs", "1"]);
+  expect({ code: trained.code, stderr: trained.stderr }).toEqual({ code: 0, stderr: "" });
+  expect(trained.stdout).toContain("train 160, test 40");
 });
 
 it.each(["mmoe", "ple_cluster_adatt"])("the tests of a project from %s pass", { timeout: 120_000 }, (architecture) => {

@@ -27,7 +27,7 @@ function run({ optimizer, clip, unscale, gradients, frozen = [] }: Run): readonl
   const groups = (["W", "b"] as const).map((name) => {
     const shape = [start[name].length];
     const parts = [{ name, value: graph.state({ name, shape, initial: 0 }), shape, project: null }];
-    return { name, parts, gradient: graph.input(`g/${name}`, shape), decay: name === "W", frozen: name === "W" ? flag : null };
+    return { name, parts, gradient: graph.input(`g/${name}`, shape), decay: name === "W", frozen: name === "W" ? flag : null, table: null };
   });
   const scale = unscale === undefined ? null : f.scalar(unscale);
   const { norm, taken } = applyUpdate(optimizer, groups, { rate: f.scalar(lr), clip: clip ?? null, unscale: scale }, graph);

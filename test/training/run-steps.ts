@@ -59,14 +59,14 @@ export interface TrainingRun {
 export async function train(model: CheckedModel, run: TrainingRun): Promise<Training> {
   const { step, steps, batch, epochOf = () => 0, engine: name = "interpreter", seed = 0, from } = run;
   const engine = await engines[name](step);
-  const known = new Set(step.graph.inputs.map((input) => input.name));
-  let state = initialState(step.state, initialWeights({ params: model.parameters }, 3), from);
+  const waitingRows = [...(from ?? [])].filter(([state]) => state.endsWith("/numbers"));
+  let state: State = new Map([...waitingRows, ...initialState(step.state, initialWeights({ params: model.parameters }, 3), from)]);
   const reports: ReadonlyMap<string, number>[] = [];
   const states: State[] = [];
   try {
     for (let i = 0; i < steps; i++) {
-      const feeds = [...batch(i), ...stepScalars({ epoch: epochOf(i), step: i, seed })].filter(([input]) => known.has(input));
-      const result = await runStep(engine, state, new Map(feeds));
+      const feeds = new Map([...batch(i), ...stepScalars({ epoch: epochOf(i), step: i, seed })]);
+      const result = await runStep(engine, step, state, feeds);
       state = result.state;
       reports.push(result.report);
       states.push(state);
