@@ -5,6 +5,7 @@ type MetricName = Exclude<keyof TaskMetrics, "calibration">;
 
 const columns: readonly (readonly [metric: MetricName, title: string])[] = [
   ["loss", "loss"],
+  ["base_loss", "(base)"],
   ["auc", "AUC"],
   ["log_loss", "log loss"],
   ["base_log_loss", "(base)"],

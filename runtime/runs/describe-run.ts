@@ -1,5 +1,6 @@
 import { sizeOf } from "../../compiler/ir/ndarray.ts";
 import type { CheckedModel } from "../../compiler/model.ts";
+import { constantLoss } from "../../compiler/training/constant-loss.ts";
 import type { TrainingPlan } from "../../compiler/training/plan.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { trainSplit } from "../data/mapping.ts";
@@ -41,11 +42,13 @@ export function describeRun({ model, plan, data, engine, backend, spec, started 
   };
 }
 
-function describeTask({ tasks }: CheckedModel, name: string, { labels }: RunSettings["data"]): RunTask {
-  const task = tasks.find((candidate) => candidate.name === name);
+function describeTask(model: CheckedModel, name: string, { labels }: RunSettings["data"]): RunTask {
+  const task = model.tasks.find((candidate) => candidate.name === name);
   if (task === undefined) throw new Error(`${name} has a loss and is no task`);
   const { kind, width, group, weight, positives, loss } = task;
   const known = labels.find((summary) => summary.task === name && summary.split === trainSplit);
-  const base: TaskBase = { rows: known?.known ?? 0, mean: width === 1 ? (known?.mean ?? null) : null, classes: known?.classes ?? null };
+  const mean = width === 1 ? (known?.mean ?? null) : null;
+  const losses = kind === "binary" && mean !== null ? constantLoss(model, name, mean) : null;
+  const base: TaskBase = { rows: known?.known ?? 0, mean, classes: known?.classes ?? null, losses };
   return { name, kind, width, group, weight, positives, loss: loss?.name ?? null, base };
 }

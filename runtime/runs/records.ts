@@ -50,6 +50,8 @@ export interface TaskBase {
   readonly mean: number | null;
   /** Rows of each class. */
   readonly classes: readonly number[] | null;
+  /** Of a binary task, what the best constant costs under its own loss, for a label of 0 and one of 1; null for a loss that depends on more. */
+  readonly losses: readonly [ofZero: number, ofOne: number] | null;
 }
 
 export interface RunPhase {
@@ -132,6 +134,8 @@ export interface TaskMetrics {
   readonly rows: number;
   /** The mean of the task's own loss. */
   readonly loss: number;
+  /** The same of the best constant; of binary tasks. */
+  readonly base_loss?: number;
   readonly auc?: number;
   readonly log_loss?: number;
   readonly base_log_loss?: number;

@@ -18,7 +18,7 @@ const scores = fc.array(
 type Rows = readonly { readonly prediction: Tensor; readonly label: Tensor; readonly loss: Tensor }[];
 
 function measure(task: Pick<RunTask, "kind" | "width"> & Partial<Pick<RunTask, "base">>, batches: Rows): TaskMetrics {
-  const meter = openMeter({ base: { rows: 0, mean: null, classes: null }, ...task });
+  const meter = openMeter({ base: { rows: 0, mean: null, classes: null, losses: null }, ...task });
   for (const batch of batches) meter.add(batch);
   return meter.finish();
 }
@@ -89,9 +89,13 @@ describe("a binary task", () => {
   });
 
   it("is measured over rows with a label, whatever the batches", () => {
-    const metrics = measure({ kind: "binary", width: 1, base: { rows: 10, mean: 0.25, classes: null } }, [batch(0, 2), batch(2, 5)]);
+    const metrics = measure({ kind: "binary", width: 1, base: { rows: 10, mean: 0.25, classes: null, losses: [2, 6] } }, [
+      batch(0, 2),
+      batch(2, 5),
+    ]);
     expect(metrics.rows).toBe(4);
     expect(metrics.loss).toBe(3);
+    expect(metrics.base_loss).toBe(4);
     expect(metrics.auc).toBe(0.75);
     expect(metrics.accuracy).toBe(0.5);
     expect(metrics.log_loss).toBeCloseTo(-(Math.log(0.9) + Math.log(0.8) + Math.log(0.4) + Math.log(0.3)) / 4, 6);
@@ -118,7 +122,7 @@ describe("a binary task", () => {
 it("classes are measured by their ranks", () => {
   const prediction = f32([0.1, 0.2, 0.3, 0.4, 0.7, 0.1, 0.1, 0.1, 0.25, 0.25, 0.25, 0.25, 0.1, 0.2, 0.3, 0.4], 4);
   const label = makeTensor("i32", [4], [3, 1, 1, -1]);
-  const metrics = measure({ kind: "classes", width: 4, base: { rows: 8, mean: null, classes: [1, 4, 1, 2] } }, [
+  const metrics = measure({ kind: "classes", width: 4, base: { rows: 8, mean: null, classes: [1, 4, 1, 2], losses: null } }, [
     { prediction, label, loss: f32([1, 2, 3, 9]) },
   ]);
   expect(metrics).toMatchObject({ rows: 3, loss: 2, accuracy: 1 / 3, top3: 1, base_accuracy: 2 / 3 });
@@ -128,7 +132,7 @@ it("classes are measured by their ranks", () => {
 
 describe("a regression", () => {
   it("is measured over known values", () => {
-    const base = { rows: 2, mean: 1, classes: null };
+    const base = { rows: 2, mean: 1, classes: null, losses: null };
     const metrics = measure({ kind: "regression", width: 1, base }, [
       { prediction: f32([1, 2, 5]), label: f32([2, Number.NaN, 2]), loss: f32([4, 100, 8]) },
     ]);

@@ -78,10 +78,11 @@ class BinaryMeter implements TaskMeter {
     const negatives = this.#negatives.sorted();
     const rate = positives.length / rows;
     const calibration = calibrationBins(positives, negatives);
-    const base = this.#base.mean;
+    const { mean: base, losses } = this.#base;
     return {
       rows,
       loss,
+      ...(losses === null ? {} : { base_loss: (1 - rate) * losses[0] + rate * losses[1] }),
       ...(positives.length > 0 && negatives.length > 0 ? { auc: areaUnderCurve(positives, negatives) } : {}),
       log_loss: this.#logLoss / rows,
       accuracy: this.#right / rows,
