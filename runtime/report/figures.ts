@@ -60,10 +60,16 @@ export interface TableFigure {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Columns of different lengths over the union of their xs. */
-export function alignLines(
-  columns: readonly { readonly name: string; readonly points: readonly (readonly [x: number, y: number | null])[] }[],
-): Pick<LineFigure, "x" | "lines"> {
+export type Point = readonly [x: number, y: number | null];
+
+/** Values over xs of its own. */
+export interface Column {
+  readonly name: string;
+  readonly points: readonly Point[];
+}
+
+/** Columns over the union of their xs. */
+export function alignLines(columns: readonly Column[]): Pick<LineFigure, "x" | "lines"> {
   const x = [...new Set(columns.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b);
   const lines = columns.map(({ name, points }) => {
     const byX = new Map(points);
@@ -73,7 +79,10 @@ export function alignLines(
 }
 
 /** At most `most` points: means of neighbours, so that a long run stays a small page. */
-export function thinned(points: readonly (readonly [x: number, y: number | null])[], most = 600): readonly (readonly [number, number | null])[] {
+export function thinned(
+  points: readonly (readonly [x: number, y: number | null])[],
+  most = 600,
+): readonly (readonly [number, number | null])[] {
   if (points.length <= most) return points;
   const size = Math.ceil(points.length / most);
   return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {

@@ -1,12 +1,30 @@
 import type { EpochRecord, Observation, TaskMetrics } from "../runs/records.ts";
-import { alignLines, type Figure, type HeatFigure, type LineFigure, type Mark, type Page, type Section, thinned } from "./figures.ts";
-import { metricTitles, metricsOf, type MetricName } from "./metric-titles.ts";
+import {
+  alignLines,
+  type Column,
+  type Figure,
+  type HeatFigure,
+  type LineFigure,
+  type Mark,
+  type Page,
+  type Section,
+  thinned,
+} from "./figures.ts";
+import { type MetricName, metricsOf, metricTitles } from "./metric-titles.ts";
 import type { RunHistory } from "./read-run.ts";
 
 /** The page of one run. Parts that nothing was written down for are left out. */
 export function runReport(run: RunHistory): Page {
   const marks = marksOf(run);
-  const sections = [outcome(run), findings(run), losses(run, marks), metrics(run, marks), calibration(run), ...inside(run, marks), happened(run)];
+  const sections = [
+    outcome(run),
+    findings(run),
+    losses(run, marks),
+    metrics(run, marks),
+    calibration(run),
+    ...inside(run, marks),
+    happened(run),
+  ];
   return { title: run.description.model, facts: facts(run), sections: sections.filter(({ figures }) => figures.length > 0) };
 }
 
@@ -16,7 +34,12 @@ export function facts({ description, steps, epochs }: RunHistory): Page["facts"]
   const seconds = steps.reduce((sum, record) => sum + record.seconds, 0);
   return [
     ["engine", backend === null ? engine : `${engine}, ${backend}`],
-    ["rows", Object.entries(rows).map(([split, count]) => `${count.toLocaleString("en")} ${split}`).join(", ")],
+    [
+      "rows",
+      Object.entries(rows)
+        .map(([split, count]) => `${count.toLocaleString("en")} ${split}`)
+        .join(", "),
+    ],
     ["parameters", parameters.toLocaleString("en")],
     ["batch", accumulate > 1 ? `${batch} × ${accumulate}` : String(batch)],
     ["epochs", String(epochs.at(-1)?.epoch ?? 0)],
@@ -38,11 +61,18 @@ export function marksOf({ events }: RunHistory): readonly Mark[] {
   ]);
   return events.flatMap(({ epoch, event, text }) => {
     const name = names.get(event);
-    return name === undefined || epoch === 0 ? [] : [{ x: epoch, name: event === "phase" ? (/^phase ([^:]+)/.exec(text)?.[0] ?? name) : name }];
+    return name === undefined || epoch === 0
+      ? []
+      : [{ x: epoch, name: event === "phase" ? (/^phase ([^:]+)/.exec(text)?.[0] ?? name) : name }];
   });
 }
 
-function lines(title: string, columns: Parameters<typeof alignLines>[0], marks: readonly Mark[], rest: Partial<LineFigure> = {}): LineFigure {
+function lines(
+  title: string,
+  columns: Parameters<typeof alignLines>[0],
+  marks: readonly Mark[],
+  rest: Partial<LineFigure> = {},
+): LineFigure {
   return { kind: "lines", title, xName: "epoch", yName: null, marks, range: null, diagonal: false, ...alignLines(columns), ...rest };
 }
 
@@ -56,7 +86,11 @@ function outcome({ epochs }: RunHistory): Section {
       kind: "table",
       title: Object.keys(last?.splits ?? {}).length > 1 ? split : null,
       columns: ["task", "rows", ...shown.map((name) => metricTitles[name])],
-      rows: Object.entries(tasks).map(([task, found]) => [task, found.rows.toLocaleString("en"), ...shown.map((name) => shownNumber(found[name]))]),
+      rows: Object.entries(tasks).map(([task, found]) => [
+        task,
+        found.rows.toLocaleString("en"),
+        ...shown.map((name) => shownNumber(found[name])),
+      ]),
     };
   });
   return {
@@ -81,7 +115,7 @@ function losses({ steps, description, epochs }: RunHistory, marks: readonly Mark
   const points = (name: string) => thinned(steps.map(({ epoch, terms }) => [epoch, terms[name] ?? null] as const));
   const family = (prefix: string) =>
     names.filter((name) => name.startsWith(prefix)).map((name) => ({ name: name.slice(prefix.length), points: points(name) }));
-  const figure = (title: string, columns: ReturnType<typeof family>): readonly LineFigure[] =>
+  const figure = (title: string, columns: readonly Column[]): readonly LineFigure[] =>
     columns.length === 0 ? [] : [lines(title, columns, marks)];
   const held = Object.keys(epochs[0]?.splits ?? {})[0];
   const heldOut = description.tasks.flatMap(({ name }) => {
@@ -97,19 +131,22 @@ function losses({ steps, description, epochs }: RunHistory, marks: readonly Mark
       ...(heldOut.length > 0 ? [lines(`tasks, ${held}`, heldOut, marks)] : []),
       ...groupedPenalties(family("penalty/")).flatMap(({ title, columns }) => figure(title, columns)),
       ...(description.uncertaintyClamp !== null || description.adatt !== null ? figure("weights of the tasks", family("weight/")) : []),
-      ...figure("learning rate", names.includes("metric/learning_rate") ? [{ name: "learning rate", points: points("metric/learning_rate") }] : []),
+      ...figure(
+        "learning rate",
+        names.includes("metric/learning_rate") ? [{ name: "learning rate", points: points("metric/learning_rate") }] : [],
+      ),
       ...figure("gradient norm", names.includes("metric/gradient_norm") ? [{ name: "norm", points: points("metric/gradient_norm") }] : []),
     ],
   };
 }
 
-/** Penalties by the last part of their names: `entropy` of all gates in one figure. */
-function groupedPenalties<C extends { readonly name: string }>(columns: readonly C[]): readonly { readonly title: string; readonly columns: readonly C[] }[] {
-  const groups = new Map<string, C[]>();
+/** Penalties of one name at several places in one figure: `cgc/ctr/entropy` of all tasks as `cgc entropy`, with a line for each of them. */
+function groupedPenalties(columns: readonly Column[]): readonly { readonly title: string; readonly columns: readonly Column[] }[] {
+  const groups = new Map<string, Column[]>();
   for (const column of columns) {
-    const parts = column.name.split("/");
-    const key = parts[0] === column.name ? column.name : (columns.filter(({ name }) => name.split("/")[0] === parts[0]).length > 1 ? (parts[0] ?? "") : column.name);
-    groups.set(key, [...(groups.get(key) ?? []), { ...column, name: column.name === key ? column.name : column.name.slice(key.length + 1) }]);
+    const [place = "", what = "", ...rest] = column.name.split("/");
+    const key = what === "" || rest.length > 1 ? column.name : [place, ...rest].join(" ");
+    groups.set(key, [...(groups.get(key) ?? []), { ...column, name: what === "" ? column.name : what }]);
   }
   return [...groups].map(([key, members]) => ({ title: `penalty ${key}`, columns: members }));
 }
@@ -123,7 +160,9 @@ function metrics({ epochs, description }: RunHistory, marks: readonly Mark[]): S
         const points = epochs.map((record) => [record.epoch, record.splits[split]?.[name]?.[metric] ?? null] as const);
         return points.some(([, value]) => value !== null) ? [{ name, points }] : [];
       });
-      return columns.length === 0 ? [] : [lines(splits.length > 1 ? `${metricTitles[metric]}, ${split}` : metricTitles[metric], columns, marks)];
+      return columns.length === 0
+        ? []
+        : [lines(splits.length > 1 ? `${metricTitles[metric]}, ${split}` : metricTitles[metric], columns, marks)];
     }),
   );
   return { title: "Metrics", text: "At the end of each epoch, on rows that are held out.", figures };
@@ -145,7 +184,7 @@ function calibration({ epochs }: RunHistory): Section {
 type Observed = EpochRecord & { readonly observed: Observation };
 
 function inside({ epochs, description }: RunHistory, marks: readonly Mark[]): readonly Section[] {
-  const seen = epochs.filter((record): record is Observed => record.observed !== undefined);
+  const seen = epochs.filter((record): record is Observed => (record.observed ?? null) !== null);
   const last = seen.at(-1)?.observed;
   if (last === undefined) return [];
   const over = (of: (observed: Observation) => number | undefined) =>
@@ -155,7 +194,6 @@ function inside({ epochs, description }: RunHistory, marks: readonly Mark[]): re
       gate,
       entries.map((name, i) => ({ name, points: over(({ gates: at }) => at[gate]?.weights[i]) })),
       marks,
-      { range: [0, 1] },
     ),
   );
   const byName = (names: readonly string[], of: (observed: Observation, name: string) => number | undefined) =>
@@ -173,15 +211,37 @@ function inside({ epochs, description }: RunHistory, marks: readonly Mark[]): re
         experts.length === 0
           ? []
           : [
-              lines("output (root mean square)", byName(experts, (observed, name) => observed.experts[name]?.output), marks),
-              lines("gradient norm", byName(experts, (observed, name) => observed.experts[name]?.gradient), marks),
-              lines("share of rows without inputs", byName(experts, (observed, name) => observed.experts[name]?.missing), marks, { range: [0, 1] }),
+              lines(
+                "output (root mean square)",
+                byName(experts, (observed, name) => observed.experts[name]?.output),
+                marks,
+              ),
+              lines(
+                "gradient norm",
+                byName(experts, (observed, name) => observed.experts[name]?.gradient),
+                marks,
+              ),
+              lines(
+                "share of rows without inputs",
+                byName(experts, (observed, name) => observed.experts[name]?.missing),
+                marks,
+                { range: [0, 1] },
+              ),
             ],
     },
     {
       title: "Transfers",
       text: "What an edge adds, as a share of what it is added to.",
-      figures: edges.length === 0 ? [] : [lines("share of the target", byName(edges, (observed, name) => observed.transfers[name]?.share), marks)],
+      figures:
+        edges.length === 0
+          ? []
+          : [
+              lines(
+                "share of the target",
+                byName(edges, (observed, name) => observed.transfers[name]?.share),
+                marks,
+              ),
+            ],
     },
     {
       title: "Task affinity",
@@ -191,7 +251,16 @@ function inside({ epochs, description }: RunHistory, marks: readonly Mark[]): re
     {
       title: "Uncertainty weights",
       text: `Learned log variances: a task with a higher one counts less.${clamp === null ? "" : ` They are kept between -${clamp} and ${clamp}.`}`,
-      figures: certain.length === 0 ? [] : [lines("log variance", byName(certain, (observed, name) => observed.uncertainty[name]), marks)],
+      figures:
+        certain.length === 0
+          ? []
+          : [
+              lines(
+                "log variance",
+                byName(certain, (observed, name) => observed.uncertainty[name]),
+                marks,
+              ),
+            ],
     },
   ];
 }

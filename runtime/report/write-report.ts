@@ -7,7 +7,7 @@ import { readRun } from "./read-run.ts";
 import { runReport } from "./run-report.ts";
 
 /** Where the page's data stand in the built template. */
-const slot = "{}/*page*/";
+const slot = '"the data"';
 
 /** Writes `report.html` into the folder of a run and returns its path. @throws NoRun, and errors of the file system */
 export function writeReport(folder: string): string {

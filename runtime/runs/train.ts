@@ -224,7 +224,7 @@ class Run {
     const train = this.#sums.means();
     this.#splits = await this.#evaluate();
     const epoch = this.#progress.epoch + 1;
-    this.#record({ kind: "epoch", epoch, step: this.#progress.step, phase: phase.name, seconds, train, splits: this.#splits });
+    this.#record({ kind: "epoch", epoch, step: this.#progress.step, phase: phase.name, seconds, train, splits: this.#splits, observed: null });
     const loss = selectionLoss(this.#job, this.#splits, train);
     const { stop } = this.#early.observe(loss);
     const best = this.#progress.best === null || loss < this.#progress.best.loss ? { epoch, loss } : this.#progress.best;

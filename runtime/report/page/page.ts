@@ -1,8 +1,6 @@
 import uPlot from "uplot";
 import type { Figure, HeatFigure, LineFigure, Page, Section, TableFigure } from "../figures.ts";
 
-declare const page: Page;
-
 /** Told apart by people with any colour vision, on light and on dark; then the same, dashed. */
 const hues = ["#2f6fde", "#d9730d", "#159a80", "#c43f9c", "#7a5ae0", "#b58900", "#5b8c2a", "#d64550", "#2a9fc4", "#8d6e63"];
 const dashes: readonly (readonly number[])[] = [[], [6, 3], [2, 2]];
@@ -78,7 +76,10 @@ function heatOf({ rows, columns, values, low, high }: HeatFigure): HTMLTableElem
       }),
     ]),
   );
-  return element("table", { className: "heat" }, [element("thead", {}, [element("tr", {}, [element("th"), ...head])]), element("tbody", {}, body)]);
+  return element("table", { className: "heat" }, [
+    element("thead", {}, [element("tr", {}, [element("th"), ...head])]),
+    element("tbody", {}, body),
+  ]);
 }
 
 /** Red below 0, blue above, more of it farther away. */
@@ -121,8 +122,14 @@ function drawLines(figure: LineFigure, box: HTMLElement): void {
       height,
       legend: { show: false },
       cursor: { points: { size: 6 }, drag: { x: true, y: false } },
-      scales: { x: { time: false, ...(diagonal ? { range: [0, 1] as [number, number] } : {}) }, y: figure.range === null ? {} : { range: [figure.range[0], figure.range[1]] } },
-      axes: [{ ...axis(figure.xName), size: 30 }, { ...axis(figure.yName), size: 58, values: (_, ticks) => ticks.map(shortNumber) }],
+      scales: {
+        x: { time: false, ...(diagonal ? { range: [0, 1] as [number, number] } : {}) },
+        y: figure.range === null ? {} : { range: [figure.range[0], figure.range[1]] },
+      },
+      axes: [
+        { ...axis(figure.xName), size: 30 },
+        { ...axis(figure.yName), size: 58, values: (_, ticks) => ticks.map(shortNumber) },
+      ],
       series: [{}, ...series],
       hooks: {
         draw: [(at) => drawMarks(at, figure, css("--mark"))],
@@ -141,8 +148,13 @@ function drawLines(figure: LineFigure, box: HTMLElement): void {
   );
   const chips = lines.map(({ name }, i) => {
     const chip = element("i");
-    chip.style.background = dashOf(i).length === 0 ? colourOf(i) : `repeating-linear-gradient(90deg, ${colourOf(i)} 0 4px, transparent 4px 6px)`;
-    const button = element("button", { type: "button", ariaPressed: "true", title: "show or hide" }, [chip, name, outputs[i] as HTMLElement]);
+    chip.style.background =
+      dashOf(i).length === 0 ? colourOf(i) : `repeating-linear-gradient(90deg, ${colourOf(i)} 0 4px, transparent 4px 6px)`;
+    const button = element("button", { type: "button", ariaPressed: "true", title: "show or hide" }, [
+      chip,
+      name,
+      outputs[i] as HTMLElement,
+    ]);
     button.addEventListener("click", () => {
       const shown = button.ariaPressed !== "true";
       button.ariaPressed = String(shown);
@@ -150,7 +162,7 @@ function drawLines(figure: LineFigure, box: HTMLElement): void {
     });
     return button;
   });
-  if (lines.length > 1 || (lines[0] !== undefined && lines[0].name !== figure.title)) box.append(element("div", { className: "chips" }, chips));
+  if (lines.length > 1) box.append(element("div", { className: "chips" }, chips));
   new ResizeObserver(() => plot.setSize({ width: Math.max(200, holder.clientWidth), height })).observe(holder);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plot.redraw());
 }
@@ -166,6 +178,8 @@ function drawMarks(plot: uPlot, { marks, diagonal }: LineFigure, colour: string)
   ctx.strokeStyle = colour;
   ctx.fillStyle = colour;
   ctx.lineWidth = ratio;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "alphabetic";
   ctx.setLineDash([4 * ratio, 4 * ratio]);
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
   const stroke = (from: readonly [number, number], to: readonly [number, number]) => {
@@ -200,4 +214,4 @@ function shortNumber(value: number): string {
   return String(Number(value.toPrecision(size >= 1000 ? 4 : 3)));
 }
 
-show(page);
+show(JSON.parse(document.getElementById("page")?.textContent ?? "") as Page);
