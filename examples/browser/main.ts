@@ -31,9 +31,8 @@ async function start(): Promise<void> {
     fail({ text: `The GPU was lost${reason === "" ? "" : ` (${reason})`}. Reload the page to try it again.`, offersWasm: true });
   });
   showModel(model.info);
-  const score = scorer(model, lost);
   const clusters = model.info.inputs.find(({ name }) => name === "cluster_id")?.vocabulary ?? 0;
-  score(showForm(clusters, score));
+  showForm(clusters, scorer(model, lost));
 }
 
 /** Scores the latest form; changes during a run wait for its end, and only the last of them is scored. */

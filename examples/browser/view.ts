@@ -25,11 +25,11 @@ function words(name: string): string {
 
 const customerCount = 6;
 
-/** Builds the controls; `onChange` gets the form as it stands after each change. */
-export function showForm(clusters: number, onChange: (form: Form) => void): Form {
+/** Builds the controls; `onChange` gets the form as it stands, now and after each change. */
+export function showForm(clusters: number, onChange: (form: Form) => void): void {
   const seed = find<HTMLInputElement>("seed");
   const cluster = find<HTMLSelectElement>("cluster");
-  cluster.append(new Option("the customer’s own", ""), ...Array.from({ length: clusters }, (_, id) => new Option(String(id))));
+  cluster.append(new Option("own", ""), ...Array.from({ length: clusters }, (_, id) => new Option(String(id))));
   seed.defaultValue = "1";
 
   const chips = Array.from({ length: customerCount }, (_, i) => {
@@ -83,10 +83,11 @@ export function showForm(clusters: number, onChange: (form: Form) => void): Form
   const form = find<HTMLFormElement>("form");
   form.addEventListener("input", changed);
   form.addEventListener("submit", (event) => event.preventDefault());
+  // Browsers keep what was typed before a reload.
+  form.reset();
   // The fields have their defaults after the event.
   form.addEventListener("reset", () => setTimeout(changed));
-  form.reset();
-  return read();
+  changed();
 }
 
 function describeMove(value: number, effect: "shift" | "scale"): string {
