@@ -12,7 +12,6 @@ import { checkFile } from "../compiler/driver.ts";
 import { emitOnnx } from "../compiler/emit/onnx.ts";
 import { Algebra } from "../compiler/ir/algebra.ts";
 import { GraphBuilder } from "../compiler/ir/builder.ts";
-import { evaluateDim, symbolsOf } from "../compiler/ir/dim.ts";
 import type { Graph, GraphInput, Value } from "../compiler/ir/graph.ts";
 import { peakMemory } from "../compiler/ir/live-memory.ts";
 import { reachableNodes } from "../compiler/ir/reachable.ts";
@@ -21,8 +20,8 @@ import { prune } from "../compiler/passes/prune.ts";
 import { rewriteGraph } from "../compiler/passes/rewrite.ts";
 import { simplify } from "../compiler/passes/simplify.ts";
 import { drawWeights } from "../compiler/weights.ts";
-import { makeTensor, type Tensor } from "../runtime/engine.ts";
 import { onnxRuntimeEngine } from "../runtime/engines/onnxruntime.ts";
+import { randomInput } from "./random-batch.ts";
 
 const spec = fileURLToPath(new URL("../specs/ple_cluster_adatt.ple", import.meta.url));
 
@@ -66,20 +65,6 @@ function build(tiled: boolean): Graph {
   if (model === undefined) throw new Error("the full spec does not check");
   const graph = terms(model);
   return gradient(tiled ? rewriteGraph(graph, [tileRecurrence]) : graph);
-}
-
-function randomInput({ name, value, vocabulary }: GraphInput, batch: number): Tensor {
-  const shape = value.type.shape.map((dim) => evaluateDim(dim, new Map(symbolsOf(dim).map((symbol) => [symbol, batch]))));
-  const count = shape.reduce((product, dim) => product * dim, 1);
-  const draw = (i: number) => {
-    if (value.type.dtype !== "f32") return i % (vocabulary ?? 2);
-    return name.endsWith("_mask") ? 1 : Math.abs(Math.sin(i + 1));
-  };
-  return makeTensor(
-    value.type.dtype,
-    shape,
-    Float32Array.from({ length: count }, (_, i) => draw(i)),
-  );
 }
 
 /** Three runs in this process; prints their time and the process's peak. */

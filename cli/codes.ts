@@ -5,6 +5,7 @@ import { yamlCatalogue } from "../compiler/yaml/catalogue.ts";
 import { syntaxCatalogue } from "../dsl/catalogue.ts";
 import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
 import { inputCatalogue } from "../runtime/catalogue.ts";
+import { dataCatalogue } from "../runtime/data/catalogue.ts";
 
 /** Every diagnostic code of plec with its definition, in order of the catalogues. */
 export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
@@ -16,6 +17,7 @@ export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
     ...Object.entries(configCatalogue),
     ...Object.entries(importCatalogue),
     ...Object.entries(inputCatalogue),
+    ...Object.entries(dataCatalogue),
   ]);
 }
 

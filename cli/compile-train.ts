@@ -25,6 +25,7 @@ export interface CompileTrainOptions {
   readonly externalData?: boolean;
   readonly phase?: string;
   readonly accumulate?: boolean;
+  readonly recompute: boolean;
 }
 
 /** Writes a training step, or the two halves of it, and the state to begin with. */
@@ -68,14 +69,14 @@ function buildParts(
   model: CheckedModel,
   plan: TrainingPlan,
   phase: number,
-  { output, accumulate }: CompileTrainOptions,
+  { output, accumulate, recompute }: CompileTrainOptions,
   stem: string,
 ): readonly { readonly path: string; readonly graph: TrainingGraph }[] {
   try {
-    if (accumulate !== true) return [{ path: output, graph: trainingStep(model, plan, { phase }) }];
+    if (accumulate !== true) return [{ path: output, graph: trainingStep(model, plan, { phase, recompute }) }];
     return [
-      { path: `${stem}.gradients.onnx`, graph: gradientGraph(model, plan, { phase }) },
-      { path: `${stem}.update.onnx`, graph: updateGraph(model, plan, { phase }) },
+      { path: `${stem}.gradients.onnx`, graph: gradientGraph(model, plan, { phase, recompute }) },
+      { path: `${stem}.update.onnx`, graph: updateGraph(model, plan, { phase, recompute }) },
     ];
   } catch (error) {
     if (error instanceof PlanError) throw new CommandError(`${model.name}: ${error.message}`, exitCodes.findings);

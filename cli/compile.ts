@@ -7,7 +7,8 @@ import type { CheckedModel } from "../compiler/model.ts";
 import { unboundSymbols } from "../compiler/passes/fold-absent.ts";
 import { closest } from "../dsl/suggest.ts";
 import { buildOnnxFiles, graphOfPart, type ModelPart } from "../runtime/build-onnx.ts";
-import type { TracedWeights } from "../runtime/description.ts";
+import type { Preparation } from "../runtime/data/statistics.ts";
+import { describeModel, metadataKeys, type TracedWeights } from "../runtime/description.ts";
 import { readDescription } from "../runtime/read-onnx.ts";
 import { replaceFolder, writeFilesAtomically } from "./atomic-write.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
@@ -16,7 +17,7 @@ import { matchNames } from "./match-names.ts";
 import { reading } from "./spec-files.ts";
 import { formatCount, plural } from "./table.ts";
 import { plecVersion } from "./version.ts";
-import { resolveWeights } from "./weights.ts";
+import { resolveWeights, weightsPath } from "./weights.ts";
 
 interface CompileOptions {
   readonly output: string;
@@ -30,34 +31,87 @@ interface CompileOptions {
   readonly externalData?: boolean;
   readonly opset: number;
   readonly irVersion?: number;
+  readonly withPreparation?: boolean;
   readonly train?: boolean;
   readonly phase?: string;
   readonly accumulate?: boolean;
+  readonly recompute: boolean;
 }
 
 export async function compile(spec: string, options: CompileOptions, io: Io): Promise<number> {
   const versions = checkVersions(options);
+  if (options.train === true && options.withPreparation === true)
+    throw new CommandError("--with-preparation is for predictions; a training step takes prepared batches");
   if (options.train === true) return (await import("./compile-train.ts")).compileTrain(spec, options, versions, io);
-  if (options.phase !== undefined || options.accumulate === true) throw new CommandError("--phase and --accumulate go with --train");
+  if (options.phase !== undefined || options.accumulate === true || !options.recompute)
+    throw new CommandError("--phase, --accumulate and --no-recompute go with --train");
   const model = loadModel(spec, options.model, io);
   const part = choosePart(model, options);
   const weights = await resolveWeights(model, options);
-  const graph = graphOfPart(model, part, weights.weights);
+  const preparation = options.withPreparation === true ? await preparationFor(options) : null;
+  const graph = await prepared(graphOfPart(model, part, weights.weights), model, preparation);
   const [unbound] = unboundSymbols(graph);
   if (unbound !== undefined) throw new CommandError(`without ${options.without.join(", ")} nothing says how long \`${unbound}\` is`);
   const parameters = graph.params.reduce((total, { value }) => total + sizeOf(value.type.shape.map(Number)), 0);
   const written =
-    options.target === "tfjs" ? await writeGraphModel(model, graph, weights, options) : await writeOnnx(model, graph, weights, options);
+    options.target === "tfjs"
+      ? await writeGraphModel(model, graph, weights, options, describePreparation(preparation))
+      : await writeOnnx(model, graph, weights, options, describePreparation(preparation));
   io.stdout.write(`${options.output}: ${model.name}, ${plural(parameters, "parameter")}, ${written}\n`);
   return exitCodes.clean;
 }
 
+/** What was learned of the data, from the weights that were trained with it. */
+async function preparationFor({ weights, precision }: CompileOptions): Promise<Preparation> {
+  if (weights === undefined)
+    throw new CommandError("--with-preparation goes with --weights: what was learned of the data is kept with them");
+  if (precision === "fp16")
+    throw new CommandError("--with-preparation goes with fp32: values as they stand in a table may not fit into float16");
+  const path = weightsPath(weights);
+  const { CheckpointError, preparationOf } = await import("../runtime/runs/checkpoint.ts");
+  try {
+    const preparation = preparationOf(path);
+    if (preparation !== null) return preparation;
+  } catch (error) {
+    if (error instanceof CheckpointError) throw new CommandError(error.message, exitCodes.findings);
+    throw error;
+  }
+  throw new CommandError(`${path} holds weights alone; --with-preparation needs those of a run of \`plec train\``, exitCodes.findings);
+}
+
+async function prepared(graph: Graph, model: CheckedModel, preparation: Preparation | null): Promise<Graph> {
+  if (preparation === null) return graph;
+  const { prepareGraph, UnpreparableInput } = await import("../runtime/data/prepare-graph.ts");
+  try {
+    return prepareGraph(graph, describeModel(model), preparation);
+  } catch (error) {
+    if (error instanceof UnpreparableInput) throw new CommandError(`--with-preparation: ${error.message}`, exitCodes.findings);
+    throw error;
+  }
+}
+
+/** For programs that look up ids: how columns become inputs, and the vocabularies. */
+function describePreparation(preparation: Preparation | null): Readonly<Record<string, string>> {
+  if (preparation === null) return {};
+  const { mapping, statistics } = preparation;
+  const text = JSON.stringify({ version: 1, inputs: mapping.inputs, labels: mapping.labels, ...statistics }, (key, value: unknown) =>
+    key === "span" ? undefined : value,
+  );
+  return { [metadataKeys.preparation]: text };
+}
+
 /** Writes the ONNX file, and the weights beside it where they do not fit; says how large they are. */
-async function writeOnnx(model: CheckedModel, graph: Graph, weights: TracedWeights, options: CompileOptions): Promise<string> {
+async function writeOnnx(
+  model: CheckedModel,
+  graph: Graph,
+  weights: TracedWeights,
+  options: CompileOptions,
+  metadata: Readonly<Record<string, string>>,
+): Promise<string> {
   const dataPath = `${options.output}.data`;
   const external = { location: basename(dataPath), when: options.externalData === true ? "always" : "large" } as const;
   const target = { ...checkVersions(options), precision: options.precision, external };
-  const { model: bytes, data } = buildOnnxFiles(model, graph, weights, plecVersion(), target);
+  const { model: bytes, data } = buildOnnxFiles(model, graph, weights, plecVersion(), target, metadata);
   const file = { path: options.output, chunks: [bytes] };
   const stale = data === null && existsSync(dataPath) && readsItsWeightsFrom(options.output, basename(dataPath));
   await writeFilesAtomically(data === null ? [file] : [{ path: dataPath, chunks: data }, file]);
@@ -74,7 +128,13 @@ function readsItsWeightsFrom(model: string, data: string): boolean {
 }
 
 /** Writes into a folder that is new, empty, or holds a GraphModel already. */
-async function writeGraphModel(model: CheckedModel, graph: Graph, weights: TracedWeights, options: CompileOptions): Promise<string> {
+async function writeGraphModel(
+  model: CheckedModel,
+  graph: Graph,
+  weights: TracedWeights,
+  options: CompileOptions,
+  metadata: Readonly<Record<string, string>>,
+): Promise<string> {
   const path = options.output;
   if (options.precision !== "fp32" || options.externalData === true)
     throw new CommandError("--precision fp16 and --external-data are for ONNX files");
@@ -89,7 +149,7 @@ async function writeGraphModel(model: CheckedModel, graph: Graph, weights: Trace
     import("../compiler/emit/tensorflow-lowering.ts"),
   ]);
   try {
-    await replaceFolder(path, graphModelFiles(buildGraphModel(model, graph, weights, plecVersion())));
+    await replaceFolder(path, graphModelFiles(buildGraphModel(model, graph, weights, plecVersion(), metadata)));
   } catch (error) {
     if (error instanceof NotLowerable) throw new CommandError(`${model.name}: ${error.message}`, exitCodes.findings);
     throw error;

@@ -148,9 +148,14 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
         .argParser((name: string, before: readonly string[]) => [...before, name])
         .default([], "none"),
     )
+    .option(
+      "--with-preparation",
+      "with --weights of a run: take numbers as they stand in the data, and give predictions in its units; ids are looked up by the caller",
+    )
     .option("--train", "write a training step (FILE) and the state to begin with (FILE without .onnx, and .safetensors)")
     .option("--phase <name>", "with --train: the phase of the plan (default: the first)")
     .option("--accumulate", "with --train: the step in two files, FILE.gradients.onnx and FILE.update.onnx, for batches taken in parts")
+    .option("--no-recompute", "with --train: keep what the forward pass makes for the backward pass: more memory, less time")
     .option(
       "--outputs <names>",
       "what the file returns, separated by commas; * stands for anything, !NAME is left out (default: everything)",
@@ -165,6 +170,10 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
           ["plec compile model.ple -o model.onnx", "with fresh weights"],
           ["plec compile model.ple -o model.onnx --seed 7", "other fresh weights"],
           ["plec compile model.ple -o model.onnx --weights runs/1", "with the best ones of a run, or of a .safetensors file"],
+          [
+            "plec compile model.ple -o model.onnx --weights runs/1 --with-preparation",
+            "with its scaling of numbers as a part of the graph",
+          ],
           ["plec compile model.ple -o model.onnx --precision fp16", "half the size"],
           ["plec compile model.ple -o model.onnx --outputs 'ctr,gates/*'", "some outputs, and the inputs that they read"],
           ["plec compile model.ple -o model.onnx --without graph", "for callers that never have this input"],

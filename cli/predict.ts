@@ -4,6 +4,7 @@ import { closest } from "../dsl/suggest.ts";
 import { predictionContract } from "../runtime/data/contract.ts";
 import type { Dataset } from "../runtime/data/dataset.ts";
 import { PredictionTable, UnwritableTable } from "../runtime/data/prediction-table.ts";
+import { unscalePredictions } from "../runtime/data/unscale-predictions.ts";
 import { describeModel } from "../runtime/description.ts";
 import { EngineMissing } from "../runtime/engine.ts";
 import type { TfjsBackend } from "../runtime/engines/tfjs-backends.ts";
@@ -49,7 +50,7 @@ export async function predict(path: string, options: PredictOptions, io: Io): Pr
           const wanted = options.split === undefined ? data.splits.map(({ name }) => name) : splits.map(({ name }) => name);
           for (const split of wanted)
             for await (const { tensors, numbers } of data.batches({ split, size: rowsAtOnce }))
-              table.add(numbers, await engine.run(tensors, names));
+              table.add(numbers, unscalePredictions(await engine.run(tensors, names), run.stored.checkpoint.preparation));
           return await table.write(output, keep, data.table);
         } finally {
           table.close();

@@ -6,7 +6,7 @@ import { CommandError, exitCodes } from "./io.ts";
 import { reading } from "./spec-files.ts";
 
 /** The best weights of a run for its folder, any other path for itself. */
-function weightsPath(path: string): string {
+export function weightsPath(path: string): string {
   if (!existsSync(path) || !statSync(path).isDirectory()) return path;
   const best = join(path, "checkpoints", "best.safetensors");
   if (existsSync(best)) return best;

@@ -9,10 +9,11 @@ export function buildGraphModel(
   graph: Graph,
   { weights, origin }: TracedWeights,
   version: string,
+  further: Readonly<Record<string, string>> = {},
 ): GraphModelArtifacts {
   return emitGraphModel(graph, {
     weights,
-    metadata: describeAsMetadata(describePart(model, graph), version, origin),
+    metadata: { ...describeAsMetadata(describePart(model, graph), version, origin), ...further },
     producerVersion: version,
   });
 }

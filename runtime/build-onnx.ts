@@ -34,14 +34,15 @@ export function graphOfPart(model: CheckedModel, { outputs, without = new Set() 
   return prune(outputs === undefined && without.size === 0 ? folded : dropUnreadInputs(folded));
 }
 
-/** The ONNX files of a graph of the model, described in the metadata. */
+/** The ONNX files of a graph of the model, described in the metadata, to which more can be added. */
 export function buildOnnxFiles(
   model: CheckedModel,
   graph: Graph,
   { weights, origin }: TracedWeights,
   version: string,
   { external, ...target }: OnnxTarget,
+  further: Readonly<Record<string, string>> = {},
 ): OnnxFiles {
-  const metadata = describeAsMetadata(describePart(model, graph), version, origin, target.precision);
+  const metadata = { ...describeAsMetadata(describePart(model, graph), version, origin, target.precision), ...further };
   return emitOnnxFiles(graph, { ...target, weights, metadata, producerVersion: version }, external);
 }

@@ -92,6 +92,7 @@ export const metadataKeys = {
   seed: "plec.seed",
   weights: "plec.weights_sha256",
   precision: "plec.precision",
+  preparation: "plec.preparation",
 } as const;
 
 /** Where the weights of a compiled model come from. */

@@ -24,6 +24,8 @@ const moves: ReadonlySet<OpName> = new Set(["reshape", "slice", "transpose", "ex
 
 /** By default a table with fewer rows stays a param: a batch reads most of them. */
 export const smallestTable = 4096;
+/** Row numbers up to here are exact in float32, in which state is kept. */
+const largestTable = 2 ** 24;
 
 /**
  * Takes large embedding tables out of a graph. A param that is only read by `gather` along axis 0, at ids that are categorical inputs, becomes an input of
@@ -52,10 +54,13 @@ export function takeTableRows(
   return { graph: prune({ ...copy, inputs: [...copy.inputs, ...inputs] }), tables: taken.tables() };
 }
 
-/** The params with at least so many rows that are read as tables of categorical inputs and in no other way. */
+/** The params with at least so many rows, and not too many to count, that are read as tables of categorical inputs and in no other way. */
 export function rowTables(graph: Graph, smallest = smallestTable): readonly GraphParam[] {
   const gathers = tableGathers(graph, new Map(graph.inputs.map((input) => [input.value.node, input])));
-  return graph.params.filter(({ value }) => Number(value.type.shape[0]) >= smallest && gathers.has(value.node));
+  return graph.params.filter(({ value }) => {
+    const rows = Number(value.type.shape[0]);
+    return rows >= smallest && rows <= largestTable && gathers.has(value.node);
+  });
 }
 
 /** Makes the inputs that stand for tables, each once. */

@@ -1,6 +1,7 @@
 import type { Call, Expr, Field, Train } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
+import { trainingPlan } from "../training/plan.ts";
 import { type Context, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { listNames } from "./subscript.ts";
@@ -197,28 +198,23 @@ class SettingsReader {
 
 /** adaTT must start before it freezes, and freeze while epochs are left. */
 function checkSchedule(plain: Readonly<Record<string, unknown>>, train: Train, context: Context): void {
-  const adatt = plain.adatt as { warmup?: number; freeze?: number } | undefined;
-  const phases = plain.phases as readonly { epochs?: number }[] | undefined;
-  const freeze = adatt?.freeze;
-  if (adatt === undefined || freeze === undefined) return;
+  const { adatt, phases } = trainingPlan({ train: plain });
+  if (adatt === null || !Number.isFinite(adatt.freeze)) return;
+  const { warmup, freeze } = adatt;
   const span = train.settings.fields.find((field) => field.name.text === "adatt")?.value.span ?? train.span;
-  if (freeze <= (adatt.warmup ?? 0)) {
-    report(
-      context,
-      "train/setting",
-      span,
-      { message: `adaTT freezes at epoch ${freeze}, before its warm-up of ${adatt.warmup ?? 0} epochs has ended` },
-      { help: "it would never act: freeze later, or warm up less" },
+  const complain = (message: string, help: string) => report(context, "train/setting", span, { message }, { help });
+  if (freeze <= warmup) {
+    complain(
+      `adaTT freezes at epoch ${freeze}, before its warm-up of ${warmup} epochs has ended`,
+      "it would never act: freeze later, or warm up less",
     );
   }
-  const epochs = (phases ?? []).reduce((sum, phase) => sum + (phase.epochs ?? 0), 0);
-  if (phases !== undefined && freeze >= epochs) {
-    report(
-      context,
-      "train/setting",
-      span,
-      { message: `adaTT freezes at epoch ${freeze}, and the phases plan ${epochs} epochs` },
-      { help: "freeze within the planned epochs, or leave `freeze` out" },
+  // Without phases the command says how many epochs there are.
+  const epochs = plain.phases === undefined ? Number.POSITIVE_INFINITY : phases.reduce((sum, phase) => sum + phase.epochs, 0);
+  if (freeze >= epochs) {
+    complain(
+      `adaTT freezes at epoch ${freeze}, and the phases plan ${epochs} epochs`,
+      "freeze within the planned epochs, or leave `freeze` out",
     );
   }
 }

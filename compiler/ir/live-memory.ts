@@ -21,19 +21,34 @@ export function peakMemory(graph: Graph, symbols: ReadonlyMap<string, number>): 
     isView(value) ? 0 : value.type.shape.reduce<number>((size, dim) => size * evaluateDim(dim, symbols), bytesOf[value.type.dtype]);
   const kept = new Set<Value>([...graph.inputs, ...graph.params, ...graph.outputs].map(({ value }) => source(value)));
   const start = [...graph.inputs, ...graph.params].map(({ value }) => value);
-  return peakOf(graph.nodes, kept, new Set(start), sizeOf);
+  const { bytes, node } = peakOf(graph.nodes, kept, new Set(start), sizeOf);
+  const live = new Set(start);
+  if (node !== null) peakOf(graph.nodes, kept, live, sizeOf, node);
+  return { bytes, node, live: node === null ? [] : largest(live, sizeOf) };
 }
 
-function peakOf(nodes: readonly Node[], kept: ReadonlySet<Value>, live: Set<Value>, sizeOf: (value: Value) => number): PeakMemory {
+/** Walks the nodes up to the last one, or to another, and leaves in `live` what is alive there. */
+function peakOf(
+  nodes: readonly Node[],
+  kept: ReadonlySet<Value>,
+  live: Set<Value>,
+  sizeOf: (value: Value) => number,
+  end: Node | null = null,
+): Pick<PeakMemory, "bytes" | "node"> {
   const lastUse = new Map<Value, Node>();
   for (const node of nodes) {
     for (const value of node.outputs) if (!lastUse.has(source(value))) lastUse.set(source(value), node);
     for (const value of operandsOf(node)) lastUse.set(source(value), node);
   }
   const freed = new Map<Node, Value[]>();
-  for (const [value, node] of lastUse) if (!kept.has(value)) freed.set(node, [...(freed.get(node) ?? []), value]);
+  for (const [value, node] of lastUse) {
+    const values = freed.get(node);
+    if (kept.has(value)) continue;
+    if (values === undefined) freed.set(node, [value]);
+    else values.push(value);
+  }
   let bytes = [...live].reduce((sum, value) => sum + sizeOf(value), 0);
-  let peak: PeakMemory = { bytes, node: null, live: [] };
+  let peak: Pick<PeakMemory, "bytes" | "node"> = { bytes, node: null };
   for (const node of nodes) {
     for (const value of node.outputs) {
       if (live.has(value)) continue;
@@ -41,7 +56,8 @@ function peakOf(nodes: readonly Node[], kept: ReadonlySet<Value>, live: Set<Valu
       bytes += sizeOf(value);
     }
     const inside = node.op === "scan" ? peakOf(node.attributes.body.nodes, new Set(), new Set(), sizeOf).bytes : 0;
-    if (bytes + inside > peak.bytes) peak = { bytes: bytes + inside, node, live: largest(live, sizeOf) };
+    if (bytes + inside > peak.bytes) peak = { bytes: bytes + inside, node };
+    if (node === end) return peak;
     for (const value of freed.get(node) ?? []) if (live.delete(value)) bytes -= sizeOf(value);
   }
   return peak;

@@ -1,4 +1,5 @@
 import { differentiate } from "../autodiff/differentiate.ts";
+import { recompute } from "../autodiff/recompute.ts";
 import { rowTables } from "../autodiff/table-rows.ts";
 import type { Graph, GraphParam, Value } from "../ir/graph.ts";
 import type { CheckedModel } from "../model.ts";
@@ -25,6 +26,8 @@ export interface StepOptions {
   readonly lossScale?: boolean;
   /** Embedding tables with at least so many rows are trained by the rows that a batch uses; 4,096 by default. */
   readonly smallestTable?: number;
+  /** False keeps every tensor of the forward pass for the backward pass, which takes more memory and less time. */
+  readonly recompute?: boolean;
 }
 
 /** A graph of training, and the state that it reads; what it changes it gives as `next/` and the name. */
@@ -109,7 +112,8 @@ class StepBuilder {
   }
 
   finish(part: string): TrainingGraph {
-    return this.#graph.finish(`${this.#model.name}/${this.#phase.name}/${part}`);
+    const finished = this.#graph.finish(`${this.#model.name}/${this.#phase.name}/${part}`);
+    return this.#options.recompute === false ? finished : { ...finished, graph: recompute(finished.graph) };
   }
 
   // ── a batch to gradients ──────────────────────────────────────────────────

@@ -13,7 +13,7 @@ export const dataCatalogue = defineCatalogue({
     severity: "error",
     message: "{place} has no column `{column}`",
     why: "A mapping names the columns that it reads, so a misspelt name is found before training.",
-    help: "Check the spelling; `plec data` lists the columns.",
+    help: "Check the spelling; a CSV file names its columns in the first line.",
   },
   "data/sql": {
     severity: "error",

@@ -21,6 +21,8 @@ export interface OpenOptions {
   readonly folder: string;
   /** Files in place of the mapping's source, from the current folder. */
   readonly files?: readonly string[];
+  /** Files up to so many bytes are kept in memory, larger ones read anew for each pass (64 MiB). */
+  readonly keepBytes?: number;
   /** What was learned before: applied as it is, and nothing is learned. */
   readonly statistics?: Statistics;
 }
@@ -102,8 +104,9 @@ export class Dataset {
   async *#read({ split, size, shuffle, from = 0, dropLast = false }: BatchOptions): AsyncGenerator<DataBatch> {
     const { floatWidth, intWidth } = this.bound;
     const newRows = (count: number) => new PackedRows(count, floatWidth, intWidth);
-    const buffer =
-      shuffle === undefined ? null : new ShuffleBuffer(newRows(shuffle.buffer ?? this.bufferRows), shuffle.seed, shuffle.epoch);
+    const splitIndex = this.#splitIndex(split);
+    const room = Math.min(shuffle?.buffer ?? this.bufferRows, Math.max(1, this.splits[splitIndex]?.rows ?? 1));
+    const buffer = shuffle === undefined ? null : new ShuffleBuffer(newRows(room), shuffle.seed, shuffle.epoch);
     const out = newRows(size);
     let index = 0;
     let filled = 0;
@@ -115,7 +118,7 @@ export class Dataset {
       filled = 0;
       return batch;
     };
-    for await (const { rows, count } of this.#packed(this.#splitIndex(split))) {
+    for await (const { rows, count } of this.#packed(splitIndex)) {
       for (let row = 0; row < count; row++) {
         if (buffer === null) target()?.copyFrom(rows, row, filled);
         else if (!buffer.isFull) {

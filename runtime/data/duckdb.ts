@@ -51,9 +51,9 @@ export class Database {
   }
 
   /** @throws DuckDbMissing */
-  static async open(folder: string, path = ":memory:"): Promise<Database> {
+  static async open(folder: string): Promise<Database> {
     const { DuckDBInstance } = await loadDuckDb();
-    const instance = await DuckDBInstance.create(path, {
+    const instance = await DuckDBInstance.create(":memory:", {
       autoinstall_known_extensions: "false",
       temp_directory: join(tmpdir(), `plec-duckdb-${process.pid}`),
     });

@@ -33,7 +33,7 @@ export interface DataTable {
 export async function openTable(
   database: Database,
   mapping: Mapping,
-  options: { readonly folder: string; readonly files?: readonly string[] | undefined },
+  options: { readonly folder: string; readonly files?: readonly string[] | undefined; readonly keepBytes?: number | undefined },
   diagnostics: Diagnostic[],
 ): Promise<DataTable | null> {
   const report = dataReporter(diagnostics);
@@ -59,7 +59,7 @@ export async function openTable(
     });
     const split = cases.length === 0 ? "0" : `CASE ${cases.join(" ")} ELSE 0 END`;
     const where = mapping.where === null ? "" : ` WHERE (${mapping.where.sql})`;
-    const form = read.bytes <= largestCached ? "TABLE" : "VIEW";
+    const form = read.bytes <= (options.keepBytes ?? largestCached) ? "TABLE" : "VIEW";
     await database.run(`CREATE ${form} plec_rows AS SELECT *, CAST(${split} AS INTEGER) AS ${splitColumn} FROM plec_numbered${where}`);
     const splits = [trainSplit, ...mapping.splits.map(({ name }) => name)];
     return { name: "plec_rows", place: read.place, columns, splits, files: read.files, reader: read.reader };

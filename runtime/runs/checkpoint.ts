@@ -100,6 +100,12 @@ export function readCheckpoint(run: string, name: CheckpointName): StoredCheckpo
   }
 }
 
+/** The mapping and statistics that came with trained weights; null for weights without. @throws CheckpointError, SafetensorsError */
+export function preparationOf(path: string): Preparation | null {
+  const text = placeTensors(bytesOfFile(path)).metadata[checkpointKey];
+  return text === undefined ? null : parseCheckpoint(path, text).preparation;
+}
+
 /** Past the version, the layout is what writeCheckpoint wrote. */
 function parseCheckpoint(path: string, text: string): Checkpoint {
   const stored = JSON.parse(text) as Omit<Checkpoint, "preparation"> & { readonly preparation: unknown };

@@ -61,8 +61,8 @@ export function planCustomers(model: CheckedModel, { rows, seed, missing }: Synt
   const { inputs } = describeModel(model);
   const readers = columnsOfExperts(model, inputs);
   const forms = inputForms(inputs);
-  // a mask follows from the input that it is of
-  const drawn = inputs.filter(({ name }) => forms.get(name)?.kind !== "mask");
+  // a mask follows from the input that it is of, and shares belong to their category
+  const drawn = inputs.filter(({ name }) => !["mask", "shares"].includes(forms.get(name)?.kind ?? ""));
   const { sources, experts } = partition(drawn, readers);
   let turn = 0;
   const tasks = model.tasks.flatMap((task): PlannedTask[] => {

@@ -89,11 +89,11 @@ function giveRows({ table, numbers }: TakenRows, state: State, next: Map<string,
   }
   if (!table.states.some((name) => name.startsWith("gradient/"))) return;
   const before = state.get(waitingRows(table))?.data ?? [];
-  const waiting = table.ids.length > 0 ? Int32Array.from(new Set([...before, ...numbers])).sort() : new Int32Array(0);
-  next.set(waitingRows(table), makeTensor("i32", [waiting.length], waiting));
+  const waiting = table.ids.length > 0 ? Float32Array.from(new Set([...before, ...numbers])).sort() : new Float32Array(0);
+  next.set(waitingRows(table), makeTensor("f32", [waiting.length], waiting));
 }
 
-/** The state that holds which rows have a buffered gradient. */
+/** The state that holds which rows have a buffered gradient; f32 like all state, which checkpoints hold. */
 function waitingRows({ param }: StepTable): string {
   return `gradient/rows/${param}/numbers`;
 }

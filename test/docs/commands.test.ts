@@ -16,6 +16,7 @@ function commandsOf(page: string): readonly string[] {
 
 const pages = [
   "README.md",
+  "docs/data.md",
   "docs/diff.md",
   "docs/import.md",
   "docs/ir.md",

@@ -8,7 +8,7 @@ const origin = { path: "test", span: null };
 
 /** A graph written by hand; operands that do not fit throw. */
 export class Sketch {
-  readonly #builder = new GraphBuilder();
+  readonly builder = new GraphBuilder();
   readonly #inputs: GraphInput[] = [];
   readonly #params: GraphParam[] = [];
 
@@ -29,7 +29,7 @@ export class Sketch {
   }
 
   all<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K], path = `test/${op}`): readonly Value[] {
-    const made = this.#builder.add(op, inputs, attributes, { path, span: null });
+    const made = this.builder.add(op, inputs, attributes, { path, span: null });
     if (isShapeError(made)) throw new Error(made.message);
     return made;
   }
@@ -39,7 +39,7 @@ export class Sketch {
   }
 
   body(types: readonly TensorType[], build: (inputs: readonly Value[]) => readonly Value[]): Body {
-    return this.#builder.body(types, origin, build) as Body;
+    return this.builder.body(types, origin, build) as Body;
   }
 
   graph(outputs: Readonly<Record<string, Value>>): Graph {
@@ -47,7 +47,7 @@ export class Sketch {
       name: "test",
       inputs: this.#inputs,
       params: this.#params,
-      nodes: this.#builder.nodes,
+      nodes: this.builder.nodes,
       outputs: Object.entries(outputs).map(([name, value]) => ({ name, value, doc: null })),
     };
   }

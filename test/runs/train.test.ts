@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import type { EpochRecord, EventRecord, RunDescription, RunRecord, StepsRecord } from "../../runtime/runs/records.ts";
+import { readSafetensors } from "../../runtime/safetensors.ts";
 import { runCli, temporaryFolder } from "../cli/run-cli.ts";
 import { files, mapping, shop, tensorsOf } from "./shop.ts";
 
@@ -8,6 +9,10 @@ const folder = temporaryFolder({
   ...files,
   "all-rows.yaml": mapping.replace(/splits:\n.*\n/, ""),
   "validated.yaml": mapping.replace("test:", "valid:"),
+  "large.ple": shop({ train: 'optimizer: adamw(lr: 0.01), batch: 16, accumulate: 2, phases: [phase("joint", epochs: 1)]' }).replace(
+    "of 5\n",
+    "of 5000\n",
+  ),
   "stops.ple": shop({
     train: 'optimizer: sgd(lr: 1e-30), batch: 64, early_stop: 2, phases: [phase("a", epochs: 9), phase("b", epochs: 1)]',
   }),
@@ -70,6 +75,17 @@ describe("a run", () => {
     expect(steps.reduce((rows, record) => rows + record.rows, 0)).toBe(192);
     const mean = steps.reduce((sum, { terms }) => sum + (terms["loss/amount"] ?? 0), 0) / steps.length;
     expect(mean).toBeCloseTo(records.filter(isEpoch)[0]?.train["loss/amount"] ?? 0, 6);
+  });
+
+  it("trains the rows of a large table that its batches use", async () => {
+    const { code } = await train("large.ple", "large");
+    expect(code).toBe(0);
+    const { tensors } = readSafetensors(readFileSync(folder.path("large/checkpoints/last.safetensors")));
+    const moments = tensors.get("adam/v/rows/all/embedding/table");
+    expect(moments?.shape).toEqual([5000, 2]);
+    const moved = [...(moments?.data ?? [])].flatMap((value, i) => (value > 0 ? [Math.floor(i / 2)] : []));
+    expect(new Set(moved).size).toBeGreaterThan(2);
+    expect(new Set(moved).size).toBeLessThan(7);
   });
 
   it("gives the same weights for the same seed, and others for another", async () => {

@@ -47,4 +47,11 @@ export const trainCases: readonly Case[] = [
     train('adatt: adatt(warmup: 1, freeze: 30), phases: [phase("a", 10), phase("b", 10)]'),
     "train/setting 6:18 adaTT freezes at epoch 30, and the phases plan 20 epochs",
   ],
+  ["adaTT that freezes in the last epoch", train('adatt: adatt(warmup: 1, freeze: 19), phases: [phase("a", 10), phase("b", 10)]')],
+  ["phases that leave out their ten epochs", train('adatt: adatt(warmup: 1, freeze: 12), phases: [phase("a"), phase("b")]')],
+  [
+    "adaTT that freezes as its warm-up ends",
+    train("adatt: adatt(warmup: 3, freeze: 3)"),
+    "train/setting 6:18 adaTT freezes at epoch 3, before its warm-up of 3 epochs has ended",
+  ],
 ];
