@@ -1,4 +1,4 @@
-// Builds the page and serves it. Usage: node examples/browser/serve.mjs [--port 8080]
+// Builds the page and serves it. Usage: node examples/browser/serve.mjs [--port 8080] [--model DIR]
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize, sep } from "node:path";
@@ -15,8 +15,8 @@ const types = {
   ".wasm": "application/wasm",
 };
 
-/** Serves the page, with the model from another folder where one is named; resolves with the server once it listens. */
-export async function servePage({ port, model = join(folder, "model") }) {
+/** Serves the page and the model's folder; resolves with the server once it listens. */
+async function servePage({ port, model }) {
   await buildPage();
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname));
@@ -39,14 +39,14 @@ export async function servePage({ port, model = join(folder, "model") }) {
   return server;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({ options: { port: { type: "string", default: "8080" } } });
-  try {
-    await servePage({ port: Number(values.port) });
-    console.log(`http://localhost:${values.port}/  (Ctrl-C ends it)`);
-  } catch (error) {
-    if (error.code !== "EADDRINUSE") throw error;
-    console.error(`port ${values.port} is taken; name another one with --port`);
-    process.exitCode = 2;
-  }
+const { values } = parseArgs({
+  options: { port: { type: "string", default: "8080" }, model: { type: "string", default: join(folder, "model") } },
+});
+try {
+  const server = await servePage({ port: Number(values.port), model: values.model });
+  console.log(`http://localhost:${server.address().port}/  (Ctrl-C ends it)`);
+} catch (error) {
+  if (error.code !== "EADDRINUSE") throw error;
+  console.error(`port ${values.port} is taken; name another one with --port`);
+  process.exitCode = 2;
 }

@@ -1,9 +1,8 @@
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { customerInputs, type Form } from "../../examples/browser/customer.ts";
-import { servePage } from "../../examples/browser/serve.mjs";
+import { customerInputs, type Form, type ModelInputs } from "../../examples/browser/customer.ts";
 import type { Batch } from "../../runtime/engine.ts";
 import { makeTensor } from "../../runtime/engine.ts";
 import { type OpenModel, openCompiled } from "../../runtime/open-model.ts";
@@ -17,8 +16,8 @@ const folder = temporaryFolder({});
 afterAll(() => folder.remove());
 
 let browser: Browser;
-let server: Server;
-let origin: string;
+let server: { readonly origin: string; readonly process: ChildProcess };
+let inputs: ModelInputs;
 let reference: OpenModel;
 
 beforeAll(async () => {
@@ -31,24 +30,36 @@ beforeAll(async () => {
     expect(code, stderr).toBe(0);
   }
   reference = await openCompiled(folder.path("model.onnx"));
-  server = await servePage({ port: 0, model });
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { plec } = JSON.parse(readFileSync(`${model}/model.json`, "utf8")).userDefinedMetadata;
+  inputs = { inputs: JSON.parse(plec["plec.inputs"]), slices: JSON.parse(plec["plec.slices"]) };
+  server = await serve(model);
   browser = await launchChromium();
 });
 
 afterAll(async () => {
   await browser?.close();
-  server?.close();
+  server?.process.kill();
   await reference?.engine.close();
 });
+
+/** The command of the example's README, on a port that is free. */
+async function serve(model: string): Promise<{ readonly origin: string; readonly process: ChildProcess }> {
+  const child = spawn(process.execPath, ["examples/browser/serve.mjs", "--port", "0", "--model", model], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  for await (const text of child.stdout) {
+    const [origin] = /http:\/\/localhost:\d+/.exec(String(text)) ?? [];
+    if (origin !== undefined) return { origin, process: child };
+  }
+  throw new Error("the page's server ended");
+}
 
 const untouched: Form = { seed: 1, cluster: null, moved: {}, dropped: [] };
 
 /** What ONNX Runtime makes of the customer that the form describes. */
 async function expected(form: Form): Promise<ReadonlyMap<string, readonly number[]>> {
-  const { inputs, slices } = reference.description;
   const feeds: Batch = new Map(
-    [...customerInputs({ inputs, slices }, form)].map(([name, { dtype, shape, data }]) => [name, makeTensor(dtype, shape, data)]),
+    [...customerInputs(inputs, form)].map(([name, { dtype, shape, data }]) => [name, makeTensor(dtype, shape, data)]),
   );
   return new Map([...(await reference.engine.run(feeds))].map(([name, { data }]) => [name, [...data]]));
 }
@@ -103,6 +114,7 @@ async function scored(page: Page, runs: number): Promise<void> {
     null,
     {
       timeout: 240_000,
+      polling: 200,
     },
   );
   expect(await page.textContent("#message-text")).toBe("");
@@ -115,7 +127,7 @@ async function openPage(backend: string): Promise<{ readonly page: Page; readonl
   page.on("console", (message) => {
     if (message.type() === "error") problems.push(message.text());
   });
-  await page.goto(`${origin}/${backend === "" ? "" : `?backend=${backend}`}`);
+  await page.goto(`${server.origin}/${backend === "" ? "" : `?backend=${backend}`}`);
   return { page, problems };
 }
 
@@ -139,7 +151,7 @@ describe("scores on WebAssembly", () => {
     await page.waitForFunction(
       `document.body.dataset.state === "ready" && Math.abs(JSON.parse(document.querySelector("[data-task=ctr]").dataset.prediction)[0] - ${wanted}) < 1e-4`,
       null,
-      { timeout: 120_000 },
+      { timeout: 120_000, polling: 200 },
     );
     await expectScores(page, form);
     // What people read is what the row has.
@@ -154,29 +166,35 @@ describe("scores on WebAssembly", () => {
 });
 
 describe("scores on WebGPU", () => {
-  test("are ONNX Runtime's", async () => {
+  test("are left for WebAssembly where there is only a software driver, and the page says so", async () => {
+    const { page } = await openPage("");
+    await new Promise((r) => setTimeout(r, 8000));
+    console.log(await page.evaluate("JSON.stringify({...document.body.dataset})+document.body.innerText.slice(0,300)"));
+    await page.waitForFunction(`document.body.dataset.backend !== undefined`, null, { polling: 200 });
+    expect(await page.textContent("#backend")).toBe("Running on WebAssembly: WebGPU has only a software driver here");
+    await page.close();
+  });
+
+  test("are ONNX Runtime's; when the GPU is lost the page says so and offers a way on", async () => {
     const { page } = await openPage("webgpu");
     await scored(page, 1);
     expect(await page.textContent("#backend")).toMatch(/^Running on WebGPU \(.*software driver\)$/);
     await expectScores(page, untouched);
-    await page.close();
-  });
-
-  test("are left for WebAssembly where there is only a software driver, and the page says so", async () => {
-    const { page } = await openPage("");
-    await page.waitForFunction(`document.body.dataset.backend !== undefined`);
-    expect(await page.textContent("#backend")).toBe("Running on WebAssembly: WebGPU has only a software driver here");
+    await (await browser.newBrowserCDPSession()).send("Browser.crashGpuProcess");
+    await page.waitForSelector("body[data-state=failed]");
+    expect(await page.textContent("#message-text")).toMatch(/^The GPU was lost/);
+    expect(await page.isVisible("#message-link")).toBe(true);
     await page.close();
   });
 });
 
 test("without a model the page says how to make one", async () => {
-  const empty = await servePage({ port: 0, model: folder.path("nothing") });
+  const empty = await serve(folder.path("nothing"));
   const page = await browser.newPage();
-  await page.goto(`http://127.0.0.1:${(empty.address() as AddressInfo).port}/`);
+  await page.goto(empty.origin);
   await page.waitForSelector("body[data-state=failed]");
   expect(await page.textContent("#message-text")).toContain("There is no model");
   expect(await page.textContent("#message-command")).toContain("plec compile");
   await page.close();
-  empty.close();
+  empty.process.kill();
 });
