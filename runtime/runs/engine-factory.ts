@@ -4,7 +4,7 @@ import type { TfjsBackend } from "../engines/tfjs-backends.ts";
 import { plecVersion } from "../version.ts";
 import type { RunEngine } from "./records.ts";
 
-/** Nodes from which on ONNX Runtime's plan of memory costs more memory than it saves time. */
+/** Nodes from which on what ONNX Runtime does ahead of a run costs more time and memory than it saves. */
 const largeGraph = 4000;
 
 /** Opens an engine over a graph that reads its weights from its inputs. */
@@ -19,7 +19,7 @@ export function engineFactory(name: RunEngine, backend: TfjsBackend | undefined)
         import("../engines/onnxruntime.ts"),
       ]);
       const model = emitOnnx(graph, { weights: new Map(), metadata: {}, producerVersion: plecVersion() });
-      return onnxRuntimeEngine(model, { memoryPattern: graph.nodes.length < largeGraph });
+      return onnxRuntimeEngine(model, { manyNodes: graph.nodes.length >= largeGraph });
     };
   return async (graph) => {
     const [{ buildTrainingGraphModel }, { tfjsEngine }] = await Promise.all([

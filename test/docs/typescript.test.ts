@@ -1,7 +1,6 @@
 import { readFileSync, symlinkSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { parse } from "yaml";
 import { makeConsumer } from "../api/consumer.ts";
 import { runCli } from "../cli/run-cli.ts";
 
@@ -23,9 +22,4 @@ it("every program of docs/typescript.md compiles and runs", { timeout: 60_000 },
   expect(consumer.compile({ module: "node16", exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true })).toEqual(new Map());
   expect(consumer.run("out/program_0.js")).toMatch(/^0\.\d+\n0\.\d+\nnever_married 2 3\n$/);
   expect(consumer.run("out/program_1.js")).toContain("name/unknown");
-});
-
-it("the data mapping of docs/starting.md is YAML with the keys of a new project's", () => {
-  const [text] = blocks("docs/starting.md", "yaml");
-  expect(Object.keys(parse(text ?? ""))).toEqual(["table", "inputs", "labels"]);
 });

@@ -49,7 +49,7 @@ beforeAll(async () => {
 });
 
 describe("a run that is killed", () => {
-  it("ends, resumed, in the same weights, bit for bit", { timeout: 60_000 }, async () => {
+  it("ends, resumed, in the same weights, bit for bit", { timeout: 180_000 }, async () => {
     // In the middle of both phases, and between two batches that are taken together.
     for (const [i, step] of [5, 21, 47].entries()) {
       const run = new PlecProcess(args("killed", "--checkpoint-every", "1", ...(i === 0 ? [] : ["--resume"])));
@@ -83,7 +83,7 @@ describe("a run that is interrupted", () => {
   it.each([
     ["SIGINT", "interrupted"],
     ["SIGTERM", "terminated"],
-  ] as const)("by %s saves, says how to go on, and does", { timeout: 60_000 }, async (signal, name) => {
+  ] as const)("by %s saves, says how to go on, and does", { timeout: 180_000 }, async (signal, name) => {
     const run = new PlecProcess(args(name, "--checkpoint-every", "1"));
     await run.until(() => stepOf(name) >= 7);
     run.child.kill(signal);

@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import type { CheckedModel } from "../../compiler/model.ts";
 import { trainingPlan } from "../../compiler/training/plan.ts";
 import { gradientGraph, updateGraph } from "../../compiler/training/step.ts";
+import { initialWeights } from "../../compiler/weights.ts";
 import type { Batch } from "../../runtime/engine.ts";
+import { onnxRuntimeEngine } from "../../runtime/engines/onnxruntime.ts";
+import { initialState, runStep, stepScalars } from "../../runtime/training/state.ts";
 import { type EngineName, f32, modelOf, numbers, plantedLabels, stepOf, train, uniform } from "./run-steps.ts";
 
 /** Gates, groups, transfers, every kind of task, evidence, an autoencoder, a causal expert: what the large spec has, small. */
@@ -85,7 +89,21 @@ describe("dropout", () => {
     expect(lossOf(other.reports)[0]).not.toBeCloseTo(lossOf(a.reports)[0] ?? 0, 4);
   });
 
-  test("repeats bit for bit on one engine", async () => {
+  test("repeats bit for bit on one engine, and as it is set for many nodes", async () => {
+    const bytes = emitOnnx(step.graph, { weights: new Map(), metadata: {}, producerVersion: "0" });
+    const outputs = await Promise.all(
+      [1, 2].map(async () => {
+        const engine = await onnxRuntimeEngine(bytes, { manyNodes: true });
+        const state = initialState(step.state, initialWeights({ params: model.parameters }, 3));
+        const result = await runStep(engine, step, state, new Map([...batch(0), ...stepScalars({ epoch: 0, step: 0, seed: 5 })]));
+        await engine.close();
+        return result;
+      }),
+    );
+    const [once, twice] = outputs;
+    for (const [name, { data }] of once?.state ?? []) expect(twice?.state.get(name)?.data, name).toEqual(data);
+    const { reports } = await run("interpreter", 5);
+    expect(once?.report.get("metric/total")).toBeCloseTo(reports[0]?.get("metric/total") ?? Number.NaN, 4);
     const [a, b] = [await run("onnxruntime", 5), await run("onnxruntime", 5)];
     for (const [name, { data }] of a.state) expect(b.state.get(name)?.data, name).toEqual(data);
   });
