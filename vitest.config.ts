@@ -3,8 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // Suites with needs of their own: `npm run test:torch`, `npm run test:data`, `npm run test:training`.
-    exclude: ["test/torch/**", "test/proof/**", "test/training/full-spec/**"],
+    // Suites with needs of their own: `npm run test:torch`, `test:data`, `test:training`, `test:gpu`, `test:browser`.
+    exclude: ["test/torch/**", "test/proof/**", "test/training/full-spec/**", "test/gpu/**", "test/browser/**"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -11,7 +11,7 @@ export function modelInfo(model: CheckedModel): ModelInfo {
     hash,
     parameters: model.parameters.reduce((total, { value }) => total + sizeOf(value.type.shape.map(Number)), 0),
     inputs: model.inputs.map(inputInfo),
-    banks: model.banks.map(({ values: _, ...bank }) => ({
+    banks: model.banks.map(({ instances: _, ...bank }) => ({
       ...bank,
       entries: bank.entries.map((entry) => ({ ...entry, shape: entry.shape.map(dimension) })),
     })),

@@ -6,6 +6,7 @@ import { syntaxCatalogue } from "../dsl/catalogue.ts";
 import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
 import { inputCatalogue } from "../runtime/catalogue.ts";
 import { dataCatalogue } from "../runtime/data/catalogue.ts";
+import { trainingCatalogue } from "../runtime/runs/catalogue.ts";
 
 /** Every diagnostic code of plec with its definition, in order of the catalogues. */
 export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
@@ -18,6 +19,7 @@ export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
     ...Object.entries(importCatalogue),
     ...Object.entries(inputCatalogue),
     ...Object.entries(dataCatalogue),
+    ...Object.entries(trainingCatalogue),
   ]);
 }
 

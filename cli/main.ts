@@ -294,6 +294,33 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     )
     .action(async (run: string, options) => exit(await (await import("./predict.ts")).predict(run, options, io)));
 
+  command("report", "Write the HTML page of a run anew.")
+    .argument("<run>", "the folder of a run of `plec train`")
+    .addHelpText(
+      "after",
+      examples(
+        [["plec report runs/1", "runs/1/report.html: losses, metrics, gates, affinities, calibration, what was frozen when"]],
+        "`plec train` writes the page at the end of each epoch. It is one file that needs no network.",
+      ),
+    )
+    .action(async (run: string) => exit(await (await import("./compare.ts")).report(run, io)));
+
+  command("compare", "Put runs side by side.")
+    .argument("<runs...>", "the folders of two runs or more")
+    .option("--html <file>", "write a page with the curves of all runs, too")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        [
+          ["plec compare runs/1 runs/2", "metrics of each task, and the settings that differ"],
+          ["plec compare runs/* --html compare.html", "with the curves over each other"],
+        ],
+        "Metrics are those of each run's best epoch; * marks the best of a row.",
+      ),
+    )
+    .action(async (runs: readonly string[], options) => exit(await (await import("./compare.ts")).compare(runs, options, io)));
+
   command("synth", "Make up customers for a model, with labels that follow known inputs.")
     .argument("<spec>", "the spec")
     .requiredOption("--rows <n>", "how many customers", whole)

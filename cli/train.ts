@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { libraryFolder } from "../compiler/driver.ts";
 import { sizeOf } from "../compiler/ir/ndarray.ts";
 import type { CheckedModel } from "../compiler/model.ts";
@@ -8,6 +8,8 @@ import { contractOf } from "../runtime/data/contract.ts";
 import type { Dataset } from "../runtime/data/dataset.ts";
 import { EngineMissing } from "../runtime/engine.ts";
 import type { TfjsBackend } from "../runtime/engines/tfjs-backends.ts";
+import { writeReport } from "../runtime/report/write-report.ts";
+import { describeNonFinite } from "../runtime/runs/catalogue.ts";
 import {
   CheckpointError,
   checkpointPath,
@@ -20,8 +22,9 @@ import { describeRun } from "../runtime/runs/describe-run.ts";
 import { engineFactory } from "../runtime/runs/engine-factory.ts";
 import type { RunDescription, RunEngine } from "../runtime/runs/records.ts";
 import { RunFolder, specFiles } from "../runtime/runs/run-folder.ts";
-import { type TrainOutcome, train as trainRun } from "../runtime/runs/train.ts";
+import { type NotFinite, type RunWatcher, type TrainOutcome, train as trainRun } from "../runtime/runs/train.ts";
 import { describeSystemError, isSystemError } from "./atomic-write.ts";
+import { printFindings } from "./findings.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { checkSpec, chooseModel } from "./load-model.ts";
 import { loadMapping, openData, withDataErrors } from "./open-data.ts";
@@ -66,10 +69,17 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
     const rows = data.splits.map(({ name, rows: count }) => `${name} ${formatCount(count)}`).join(", ");
     const size = model.parameters.reduce((total, { value }) => total + sizeOf(value.type.shape.map(Number)), 0);
     output.write(`${model.name}: ${plural(size, "parameter")}, ${engine}; rows: ${rows}\n`);
-    const watch = new TrainDisplay(
+    const display = new TrainDisplay(
       output,
       description.phases.reduce((total, { epochs }) => total + epochs, 0),
     );
+    const watch: RunWatcher = {
+      step: (at) => display.step(at),
+      record: (record) => {
+        display.record(record);
+        if (record.kind === "epoch" || (record.kind === "event" && ends.has(record.event))) writeReport(folder.path);
+      },
+    };
     const outcome = await untilInterrupted((signal) =>
       withDataErrors(options.data, io, () =>
         trainRun({
@@ -86,13 +96,16 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
         }),
       ),
     );
-    return report(outcome, spec, options, io);
+    return report(outcome, model, spec, options, io);
   } catch (error) {
     throw describeFailure(error, model, folder);
   } finally {
     data.close();
   }
 }
+
+/** After these, the report is written for a last time. */
+const ends: ReadonlySet<string> = new Set(["end", "interrupted", "not_finite"]);
 
 /** The run that a folder holds, when it is to go on; null for a new one. */
 function existingRun(folder: RunFolder, { resume }: TrainOptions): { readonly description: RunDescription } | null {
@@ -173,19 +186,22 @@ async function untilInterrupted<T>(run: (signal: AbortSignal) => Promise<T>): Pr
   }
 }
 
-function report(outcome: TrainOutcome, spec: string, { out, data, json }: TrainOptions, io: Io): number {
+function report(outcome: TrainOutcome, model: CheckedModel, spec: string, { out, data, json }: TrainOptions, io: Io): number {
   if (json === true) {
     const { kind } = outcome;
     const body =
       outcome.kind === "not_finite"
-        ? { step: outcome.failure.step, terms: outcome.failure.terms }
+        ? { step: outcome.failure.step, terms: outcome.failure.terms, origin: originOf(outcome.failure) }
         : { step: outcome.progress.step, best: outcome.progress.best, splits: outcome.kind === "finished" ? outcome.splits : {} };
     io.stdout.write(`${JSON.stringify({ version: 1, run: out, outcome: kind, ...body })}\n`);
   }
   const resume = `plec train ${spec} --data ${data} --out ${out} --resume`;
   switch (outcome.kind) {
     case "finished":
-      if (json !== true) io.stdout.write(`${out}: ${plural(outcome.progress.step, "step")}; weights in ${checkpointPath(out, "best")}\n`);
+      if (json !== true)
+        io.stdout.write(
+          `${out}: ${plural(outcome.progress.step, "step")}; weights in ${checkpointPath(out, "best")}, report in ${join(out, "report.html")}\n`,
+        );
       return exitCodes.clean;
     case "interrupted":
       io.stderr.write(`plec: stopped after step ${outcome.progress.step}, all of it saved; go on with\n  ${resume}\n`);
@@ -194,10 +210,18 @@ function report(outcome: TrainOutcome, spec: string, { out, data, json }: TrainO
       const { step, terms } = outcome.failure;
       const shown = terms.length > 4 ? `${terms.slice(0, 4).join(", ")} and ${terms.length - 4} more` : terms.join(", ");
       io.stderr.write(`plec: training stopped at step ${step}: not a finite number: ${shown}\n`);
+      if (outcome.failure.origin !== null) printFindings([describeNonFinite(model, outcome.failure.origin)], io.stderr, io);
       io.stderr.write(`The weights before it are in ${checkpointPath(out, "last")}.\n`);
       return exitCodes.findings;
     }
   }
+}
+
+/** The op that made a NaN or an infinity, for machines. */
+function originOf({ origin }: NotFinite) {
+  if (origin === null) return null;
+  const { op, path, span, found } = origin;
+  return { op, path, found, file: span?.source.name ?? null, line: span === null ? null : span.source.position(span.start).line };
 }
 
 function describeFailure(error: unknown, model: CheckedModel, folder: RunFolder): unknown {

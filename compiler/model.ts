@@ -100,6 +100,8 @@ export interface ModelTransfer {
   readonly from: string;
   readonly to: string;
   readonly module: string;
+  /** The target's representation before and behind the edge; null where the target's flow has no place for it. */
+  readonly applied: { readonly before: Value; readonly after: Value } | null;
   readonly span: Span;
 }
 
@@ -109,8 +111,18 @@ export interface ModelBank {
   /** null for a shared bank. */
   readonly per: "task" | "group" | null;
   readonly entries: readonly { readonly name: string; readonly module: string | null; readonly shape: readonly Dim[] }[];
-  /** What its entries give, for every task or group where the bank is per task or group. */
-  readonly values: readonly Value[];
+  /** Every entry as it stands in the graph: for each task or group where the bank is per task or group. */
+  readonly instances: readonly ModelEntry[];
+}
+
+export interface ModelEntry {
+  readonly name: string;
+  /** The task or group that it is for; null in a shared bank. */
+  readonly unit: string | null;
+  /** What the names of its parameters begin with: `own/ctr/wide`. */
+  readonly path: string;
+  readonly value: Value;
+  readonly span: Span;
 }
 
 export interface ModelOutput {

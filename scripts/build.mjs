@@ -58,6 +58,7 @@ export async function build() {
     ...results.flatMap(({ outputFiles }) => outputFiles.map(({ path, contents }) => ({ name: basename(path), contents }))),
     { name: "third-party-notices.txt", contents: thirdPartyNotices(results.flatMap(({ metafile }) => Object.keys(metafile.inputs))) },
     ...declarations(),
+    { name: "report.html", contents: await reportPage(bundle) },
   ];
   // Each in one rename: a plec started meanwhile sees the old build or the new one.
   mkdirSync(dist, { recursive: true });
@@ -67,6 +68,28 @@ export async function build() {
     const path = join(item.parentPath ?? item.path, item.name);
     if (item.isFile() && !kept.has(relative(dist, path)) && !item.name.endsWith(".tmp")) rmSync(path, { force: true });
   }
+}
+
+/** The page of reports: a script and a style in one file, with a place for the data. */
+async function reportPage(bundle) {
+  const folder = join(root, "runtime/report/page");
+  const { outputFiles } = await bundle({
+    ...options,
+    entryPoints: [join(folder, "page.ts")],
+    outdir: undefined,
+    outfile: "page.js",
+    format: "iife",
+    platform: "browser",
+    target: "es2022",
+    external: [],
+    minify: true,
+    metafile: false,
+  });
+  const read = (path) => readFileSync(join(root, path), "utf8");
+  const style = `${read("node_modules/uplot/dist/uPlot.min.css")}\n${read("runtime/report/page/style.css")}`;
+  const script = outputFiles[0].text.replaceAll("</script", "<\\/script");
+  const template = readFileSync(join(folder, "template.html"), "utf8");
+  return template.replace("/*style*/", () => style).replace("/*script*/", () => script);
 }
 
 function write({ name, contents }) {
@@ -84,7 +107,7 @@ export function isStale() {
   const newer = (folder) =>
     readdirSync(folder, { withFileTypes: true }).some((item) => {
       const path = join(folder, item.name);
-      return item.isDirectory() ? newer(path) : item.name.endsWith(".ts") && statSync(path).mtimeMs > builtAt;
+      return item.isDirectory() ? newer(path) : /\.(ts|css|html)$/.test(item.name) && statSync(path).mtimeMs > builtAt;
     });
   return sourceFolders.some((folder) => newer(join(root, folder))) || statSync(join(root, "package.json")).mtimeMs > builtAt;
 }

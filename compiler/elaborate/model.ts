@@ -384,9 +384,11 @@ class Elaboration {
   }
 
   #modelTransfers(): readonly ModelTransfer[] {
-    return this.#declarations.transfers.map(({ from, to, value, span }) => {
+    return this.#declarations.transfers.map((transfer) => {
+      const { from, to, value, span } = transfer;
       const callee = value.kind === "Call" ? value.callee : value;
-      return { from: from.text, to: to.text, module: callee.kind === "Reference" ? callee.name : "(…) => …", span };
+      const module = callee.kind === "Reference" ? callee.name : "(…) => …";
+      return { from: from.text, to: to.text, module, applied: this.#flows.applied(transfer), span };
     });
   }
 
@@ -398,7 +400,14 @@ class Elaboration {
         .filter((entry) => entry.unit === firstUnit)
         .map(({ name, tensor }) => ({ name, module: tensor.made?.name.text ?? null, shape: tensor.value.type.shape }));
       const per = bank.per === null || bank.per.unit === "model" ? null : bank.per.unit;
-      return { name: bank.name.text, role: bank.role, per, entries, values: evaluated.map(({ tensor }) => tensor.value) };
+      const instances = evaluated.map(({ name, unit, path, tensor, entry }) => ({
+        name,
+        unit,
+        path,
+        value: tensor.value,
+        span: entry.span,
+      }));
+      return { name: bank.name.text, role: bank.role, per, entries, instances };
     });
   }
 }

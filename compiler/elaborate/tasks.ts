@@ -5,7 +5,7 @@ import { type Declarations, isEnabled, settingOf, taskKinds } from "../check/dec
 import type { Dim } from "../ir/dim.ts";
 import { dimsEqual, symbolDim } from "../ir/dim.ts";
 import type { Node, Value } from "../ir/graph.ts";
-import type { TaskKind } from "../model.ts";
+import type { ModelTransfer, TaskKind } from "../model.ts";
 import { evaluateBody } from "./body.ts";
 import { define, tensorAt } from "./builtins/define.ts";
 import { builtins } from "./builtins/table.ts";
@@ -252,6 +252,8 @@ export class Flows {
   readonly #results = new Map<string, TaskResult | "busy" | null>();
   /** Where each task's incoming edges were applied. */
   readonly #applied = new Map<Task, Span>();
+  /** What each edge made of its target's representation. */
+  readonly #edges = new Map<Transfer, NonNullable<ModelTransfer["applied"]>>();
 
   constructor(declarations: Declarations, settings: ReadonlyMap<string, TaskSettings>, scope: ModelScope) {
     this.#declarations = declarations;
@@ -322,9 +324,16 @@ export class Flows {
     let value = x;
     for (const transfer of this.#declarations.transfers) {
       if (transfer.to.text !== task.name.text || value.kind === "poison") continue;
+      const before = value;
       value = this.#applyTransfer(value, transfer, context);
+      if (before.kind === "tensor" && value.kind === "tensor") this.#edges.set(transfer, { before: before.value, after: value.value });
     }
     return value;
+  }
+
+  /** What an edge made of its target's representation; null where it was not applied. */
+  applied(transfer: Transfer): ModelTransfer["applied"] {
+    return this.#edges.get(transfer) ?? null;
   }
 
   /** The stage `transfers` may stand in a branch that this task does not take. */

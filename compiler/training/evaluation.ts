@@ -21,7 +21,7 @@ export function evaluationGraph(model: CheckedModel): TrainingGraph {
 }
 
 /** What training reads, and what predictions need beside. Predictions never depend on what only training reads. */
-function predictionsAndLosses({ graph, training }: CheckedModel): Graph {
+export function predictionsAndLosses({ graph, training }: CheckedModel): Graph {
   const nodes = new Set([...graph.nodes, ...training.nodes]);
   const params = new Set([...graph.params, ...training.params]);
   return { ...training, nodes: [...nodes], params: [...params] };

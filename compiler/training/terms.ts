@@ -36,7 +36,7 @@ export function taskTerms(model: CheckedModel, copyOf: (value: Value) => Value, 
  * f32[B], 1 for rows that have a label: from 0 up for binary and classes, not NaN for regressions (any number of the row, where there are several), and not
  * all zeros or NaN for embeddings.
  */
-function knownRows({ label }: ModelLoss, kind: TaskKind, copyOf: (value: Value) => Value, f: Formula): Value {
+export function knownRows({ label }: ModelLoss, kind: TaskKind, copyOf: (value: Value) => Value, f: Formula): Value {
   const y = copyOf(label);
   if (kind === "classes") return f.f32(f.ge(y, f.op("constant", [], { dtype: "i32", shape: [], data: [0] })));
   if (kind === "binary") return f.f32(f.ge(y, 0));

@@ -51,7 +51,7 @@ export function sharedValues(model: CheckedModel, over: readonly string[] | null
     return found.map(({ value }) => value);
   }
   const banks = model.banks.filter(({ role, per }) => role === "experts" && per === null);
-  const values = banks.flatMap((bank) => bank.values).filter((value) => nodes.has(value.node));
+  const values = banks.flatMap((bank) => bank.instances.map(({ value }) => value)).filter((value) => nodes.has(value.node));
   if (values.length > 0) return [...new Set(values)];
   throw new PlanError(
     `${asker} compares the tasks' gradients over what shared experts give, and the model has none: say what they share with \`over: [name]\``,

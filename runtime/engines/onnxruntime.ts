@@ -2,6 +2,8 @@ import type { InferenceSession } from "onnxruntime-node";
 import { type Batch, type Engine, EngineMissing, makeTensor, type Tensor } from "../engine.ts";
 
 export interface OnnxRuntimeOptions {
+  /** Where ops run, the CPU by default. With "webgpu", ops that have no kernel there, such as scans, run on the CPU. */
+  readonly provider?: "cpu" | "webgpu";
   /** Threads within one op; by default as many as there are cores. */
   readonly threads?: number;
   /** Plans one block for all tensors after the first run, which is faster for small graphs and doubles the memory of large ones. True by default. */
@@ -21,11 +23,11 @@ const forManyNodes: InferenceSession.SessionOptions = {
   extra: { session: { inter_op: { allow_spinning: "0" } } },
 };
 
-/** ONNX Runtime on the CPU, over the bytes of a model or the path of one (needed where its weights lie in a file beside it). */
+/** ONNX Runtime over the bytes of a model or the path of one (needed where its weights lie in a file beside it). */
 export async function onnxRuntimeEngine(model: Uint8Array | string, options: OnnxRuntimeOptions = {}): Promise<Engine> {
   const ort = await loadOnnxRuntime();
   const sessionOptions: InferenceSession.SessionOptions = {
-    executionProviders: ["cpu"],
+    executionProviders: [options.provider ?? "cpu"],
     logSeverityLevel: 3,
     enableMemPattern: options.memoryPattern ?? true,
     ...(options.manyNodes === true ? forManyNodes : {}),
@@ -37,7 +39,7 @@ export async function onnxRuntimeEngine(model: Uint8Array | string, options: Onn
   // A model in which nothing depends on an input does not have that input.
   const known = new Set(session.inputNames);
   return {
-    name: "onnxruntime",
+    name: options.provider === undefined || options.provider === "cpu" ? "onnxruntime" : `onnxruntime ${options.provider}`,
     async run(inputs: Batch, outputs: readonly string[] = session.outputNames): Promise<Batch> {
       const feeds: Record<string, InstanceType<typeof ort.Tensor>> = {};
       for (const [name, tensor] of inputs) if (known.has(name)) feeds[name] = toOrt(tensor);

@@ -19,7 +19,7 @@ interface BackendDefinition {
   readonly registered: string;
   readonly packages: string;
   /** Loads the package and registers the backend; what it throws means that the backend is not there. */
-  readonly load: (tf: Core) => Promise<void>;
+  readonly load: (choice: "named" | "fastest") => Promise<void>;
 }
 
 const definitions: Readonly<Record<TfjsBackend, BackendDefinition>> = {
@@ -46,16 +46,16 @@ const definitions: Readonly<Record<TfjsBackend, BackendDefinition>> = {
 };
 
 /**
- * The backend that is named, or the fastest that there is.
+ * The backend that is named, or the fastest that there is. A GPU that software plays is used when it is named.
  *
  * @throws EngineMissing, which says how to install what is missing, or that it does not start
  */
 export async function prepareBackend(tf: Core, wanted: TfjsBackend | undefined): Promise<ReadyBackend> {
-  if (wanted !== undefined) return startBackend(tf, wanted);
+  if (wanted !== undefined) return startBackend(tf, wanted, "named");
   const failures: string[] = [];
   for (const name of tfjsBackends) {
     try {
-      return await startBackend(tf, name);
+      return await startBackend(tf, name, "fastest");
     } catch (error) {
       if (!(error instanceof EngineMissing)) throw error;
       failures.push(error.message);
@@ -64,10 +64,10 @@ export async function prepareBackend(tf: Core, wanted: TfjsBackend | undefined):
   throw new EngineMissing(`TensorFlow.js has no backend here\n${failures.join("\n")}`);
 }
 
-async function startBackend(tf: Core, name: TfjsBackend): Promise<ReadyBackend> {
+async function startBackend(tf: Core, name: TfjsBackend, choice: "named" | "fastest"): Promise<ReadyBackend> {
   const { registered, packages, load } = definitions[name];
   try {
-    if (tf.findBackendFactory(registered) === null) await load(tf);
+    if (tf.findBackendFactory(registered) === null) await load(choice);
     if (!(await tf.setBackend(registered))) throw new Error("it does not start on this machine");
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
@@ -96,39 +96,30 @@ export function lossOf(backend: object): Promise<never> {
   return lost;
 }
 
-/** Node has no WebGPU of its own: the package `webgpu` brings Dawn. */
-async function loadWebGpu(tf: Core): Promise<void> {
+/** Node has no WebGPU of its own: the package `webgpu` brings Dawn. The backend's package registers itself where it finds WebGPU. */
+async function loadWebGpu(choice: "named" | "fastest"): Promise<void> {
   const scope = globalThis as { navigator?: { gpu?: Gpu } };
-  if (scope.navigator?.gpu === undefined) {
+  let gpu = scope.navigator?.gpu;
+  if (gpu === undefined) {
     const { create, globals } = (await importOptional("webgpu")) as {
       readonly create: (options: readonly string[]) => Gpu;
       readonly globals: object;
     };
     Object.assign(globalThis, globals);
     if (scope.navigator === undefined) Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });
-    Object.defineProperty(scope.navigator, "gpu", { value: create([]), configurable: true });
+    gpu = create([]);
+    Object.defineProperty(scope.navigator, "gpu", { value: gpu, configurable: true });
   }
-  const { WebGPUBackend } = (await importOptional("@tensorflow/tfjs-backend-webgpu")) as {
-    readonly WebGPUBackend: new (device: object, adapterInfo: object) => import("@tensorflow/tfjs-core").KernelBackend;
-  };
-  // The package registers itself in browsers only.
-  if (tf.findBackendFactory("webgpu") !== null) return;
-  const adapter = await scope.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) throw new Error("there is no GPU that WebGPU can use");
-  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize, maxComputeWorkgroupsPerDimension } = adapter.limits;
-  const device = await adapter.requestDevice({
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize, maxComputeWorkgroupsPerDimension },
-  });
-  tf.registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info ?? {}));
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (adapter === null) throw new Error("there is no GPU that WebGPU can use");
+  if (choice === "fastest" && adapter.info.isFallbackAdapter)
+    throw new Error("WebGPU has a software driver only, which is slower than wasm");
+  await importOptional("@tensorflow/tfjs-backend-webgpu");
 }
 
 /** The part of WebGPU that is used here. */
 interface Gpu {
-  requestAdapter(options: object): Promise<{
-    readonly limits: Readonly<Record<string, number>>;
-    readonly info?: object;
-    requestDevice(descriptor: object): Promise<object>;
-  } | null>;
+  requestAdapter(options: object): Promise<{ readonly info: { readonly isFallbackAdapter?: boolean } } | null>;
 }
 
 /** A package that plec does not depend on; its types are not there either. */

@@ -2,6 +2,7 @@ import type { TrainingGraph } from "../../compiler/training/step.ts";
 import type { Batch, Engine, Tensor } from "../engine.ts";
 import { runStep, type State, type StepResult } from "../training/state.ts";
 import type { EngineFactory } from "./engine-factory.ts";
+import { findFirstNonFinite, type NonFinite } from "./find-non-finite.ts";
 
 /** A training graph on an engine, which is fed with what it reads of a larger state and batch. */
 export class OpenGraph {
@@ -22,6 +23,11 @@ export class OpenGraph {
   /** State that the graph does not change, or does not know, stays as it is. */
   async step(state: State, feeds: Batch): Promise<StepResult> {
     return runStep(this.#engine, this.#graph, state, feeds);
+  }
+
+  /** Runs the graph node by node, to find which op made what is no finite number. */
+  findNonFinite(state: State, feeds: Batch): NonFinite | null {
+    return findFirstNonFinite(this.#graph.graph, new Map([...this.#stateOf(state), ...this.#known(feeds)]));
   }
 
   /** All outputs, of a graph that changes nothing. */

@@ -2,9 +2,10 @@ import type { CheckedModel } from "../../compiler/model.ts";
 import type { TrainingPlan } from "../../compiler/training/plan.ts";
 import { gradientGraph, type TrainingGraph, trainingStep, updateGraph } from "../../compiler/training/step.ts";
 import type { WeightSource } from "../../compiler/weights.ts";
-import type { Batch } from "../engine.ts";
+import { type Batch, makeTensor, type Tensor } from "../engine.ts";
 import { carriedState, initialState, type State, type StepResult, stepScalars } from "../training/state.ts";
 import type { EngineFactory } from "./engine-factory.ts";
+import type { NonFinite } from "./find-non-finite.ts";
 import { OpenGraph } from "./open-graph.ts";
 
 /** Where a step stands. */
@@ -63,6 +64,20 @@ export class PhaseSteps {
     return { state: update.state, report: new Map([...gradients.report, ...update.report]) };
   }
 
+  /**
+   * Finds the op of a step that made a NaN or an infinity, on as few rows as the engine needs to show it.
+   *
+   * @returns null where the interpreter, which runs the ops one by one, gets finite numbers
+   */
+  async findNonFinite(state: State, batch: Batch, { epoch, step }: StepTime): Promise<NonFinite | null> {
+    const scalars = stepScalars({ epoch, step, seed: this.#plan.seed });
+    const graph = await this.#graph(this.#plan.accumulate === 1 ? "step" : "gradients", this.#measures(epoch, step));
+    const fails = async (rows: Batch) => isWrong(await graph.step(state, new Map([...rows, ...scalars])));
+    let rows = batch;
+    for (let half = await failingHalf(rows, fails); half !== null; half = await failingHalf(rows, fails)) rows = half;
+    return graph.findNonFinite(state, new Map([...rows, ...scalars]));
+  }
+
   async close(): Promise<void> {
     for (const graph of this.#open.values()) await (await graph).close();
     this.#open.clear();
@@ -87,4 +102,35 @@ export class PhaseSteps {
     if (whole !== undefined && (part === "update" || measure || this.#plan.adatt === null)) return whole;
     return (part === "step" ? trainingStep : gradientGraph)(this.#model, this.#plan, { phase: this.#phase, measure: false });
   }
+}
+
+/** Terms of a report that must be finite for a step to count. */
+export function wrongTerms(report: ReadonlyMap<string, number>): readonly string[] {
+  return ["metric/total", "metric/gradient_norm"].filter((name) => report.has(name) && !Number.isFinite(report.get(name)));
+}
+
+function isWrong({ state, report }: StepResult): boolean {
+  if (wrongTerms(report).length > 0) return true;
+  return [...state].some(([name, { data }]) => name.startsWith("gradient/") && data.some((value) => !Number.isFinite(value)));
+}
+
+/** Half of the rows that fails by itself; null where none does, and for one row. */
+async function failingHalf(batch: Batch, fails: (rows: Batch) => Promise<boolean>): Promise<Batch | null> {
+  const rows = Math.max(0, ...[...batch.values()].map(({ shape }) => shape[0] ?? 0));
+  if (rows < 2) return null;
+  const middle = rows >> 1;
+  for (const [start, stop] of [
+    [0, middle],
+    [middle, rows],
+  ] as const) {
+    const half = new Map([...batch].map(([name, tensor]) => [name, rowsOf(tensor, start, stop)] as const));
+    if (await fails(half)) return half;
+  }
+  return null;
+}
+
+function rowsOf({ dtype, shape, data }: Tensor, start: number, stop: number): Tensor {
+  const [rows = 1, ...rest] = shape;
+  const width = data.length / Math.max(1, rows);
+  return makeTensor(dtype, [stop - start, ...rest], data.slice(start * width, stop * width));
 }

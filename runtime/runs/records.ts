@@ -87,6 +87,42 @@ export interface EpochRecord {
   /** Means over the epoch. */
   readonly train: Terms;
   readonly splits: SplitMetrics;
+  /** null where nothing was looked at. */
+  readonly observed: Observation | null;
+}
+
+/** What a model looks like from inside, over some batches that it does not train on, without dropout. */
+export interface Observation {
+  /** By gate, `cgc/ctr`. */
+  readonly gates: Readonly<Record<string, ObservedGate>>;
+  readonly experts: Readonly<Record<string, ObservedExpert>>;
+  /** By entry of a `routes` bank: the share of rows that get its default, because none of its inputs is there. */
+  readonly routes: Readonly<Record<string, { readonly defaults: number }>>;
+  /** By edge, `ctr->cvr`: the root mean square of what the edge adds over that of what it is added to. */
+  readonly transfers: Readonly<Record<string, { readonly share: number }>>;
+  /** By task: the share of rows with a label. */
+  readonly labels: Readonly<Record<string, number>>;
+  /** adaTT's: moving averages of the cosines of the tasks' gradients. */
+  readonly affinity: { readonly tasks: readonly string[]; readonly values: readonly (readonly number[])[] } | null;
+  /** By task: the learned log variance. */
+  readonly uncertainty: Readonly<Record<string, number>>;
+}
+
+export interface ObservedGate {
+  readonly entries: readonly string[];
+  /** Means over the rows, as shares of the sum. */
+  readonly weights: readonly number[];
+  /** Mean over the rows, 1 where weights are even. */
+  readonly entropy: number;
+}
+
+export interface ObservedExpert {
+  /** Root mean square of what it gives. */
+  readonly output: number;
+  /** Norm of the gradient that the tasks' losses give its parameters, or its result where it has none. */
+  readonly gradient: number;
+  /** The share of rows whose inputs are all absent. */
+  readonly missing: number;
 }
 
 export const eventNames = [

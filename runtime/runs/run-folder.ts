@@ -74,6 +74,12 @@ export class RunFolder {
     if (existsSync(checkpoints)) removeUnfinished(checkpoints);
   }
 
+  /** @throws SyntaxError for a line that is no JSON, and errors of the file system */
+  records(): readonly RunRecord[] {
+    const text = existsSync(this.metricsPath) ? readFileSync(this.metricsPath, "utf8") : "";
+    return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as RunRecord]));
+  }
+
   append(record: RunRecord): void {
     appendFileSync(this.metricsPath, `${JSON.stringify(record)}\n`);
   }

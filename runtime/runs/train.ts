@@ -1,7 +1,7 @@
 import type { CheckedModel } from "../../compiler/model.ts";
 import type { Phase, TrainingPlan } from "../../compiler/training/plan.ts";
 import { drawWeights } from "../../compiler/weights.ts";
-import type { DataBatch, Dataset } from "../data/dataset.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { trainSplit } from "../data/mapping.ts";
 import { makeTensor } from "../engine.ts";
 import { EarlyStopping } from "../training/early-stopping.ts";
@@ -10,8 +10,11 @@ import { plecVersion } from "../version.ts";
 import { type Checkpoint, type Progress, type StoredCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { EngineFactory } from "./engine-factory.ts";
 import { Evaluator, evaluationRows } from "./evaluator.ts";
-import { PhaseSteps } from "./phase-steps.ts";
-import type { EventRecord, RunDescription, RunRecord, SplitMetrics, Terms } from "./records.ts";
+import type { NonFinite } from "./find-non-finite.ts";
+import { Monitors } from "./monitors/monitors.ts";
+import { Observer, observedRows } from "./observe.ts";
+import { PhaseSteps, type StepTime, wrongTerms } from "./phase-steps.ts";
+import type { EventRecord, Observation, RunDescription, RunRecord, SplitMetrics, Terms } from "./records.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { TermSums } from "./term-sums.ts";
 import { type Moment, timeline } from "./timeline.ts";
@@ -65,8 +68,8 @@ export interface NotFinite {
   readonly step: number;
   /** Terms of the report that are no numbers. */
   readonly terms: readonly string[];
-  readonly batch: DataBatch;
-  readonly state: State;
+  /** The first op that made one; null where it was not found. */
+  readonly origin: NonFinite | null;
 }
 
 /** Steps records of an epoch. */
@@ -98,12 +101,15 @@ class Run {
   #progress: Progress;
   #sums: TermSums;
   #early: EarlyStopping;
+  readonly #monitors: Monitors;
   #evaluator: Evaluator | null = null;
+  #observer: Observer | null = null;
   #splits: SplitMetrics = {};
 
   constructor(job: TrainJob) {
     const { model, plan, data, from } = job;
     this.#job = job;
+    this.#monitors = new Monitors(job.description);
     this.#batches = Math.ceil((data.splits[0]?.rows ?? 0) / plan.batch);
     this.#timeline = timeline(plan);
     this.#weights = drawWeights({ params: model.parameters }, plan.seed);
@@ -115,6 +121,7 @@ class Run {
 
   async close(): Promise<void> {
     await this.#evaluator?.close();
+    await this.#observer?.close();
   }
 
   /** Every parameter, those that no loss reaches among them. */
@@ -135,6 +142,7 @@ class Run {
       this.#save(["last"]);
     } else {
       folder.rewind(this.#progress.metricsBytes);
+      for (const record of folder.records()) this.#monitors.take(record);
       this.#tell("resume", `from step ${this.#progress.step}`);
     }
     for (;;) {
@@ -186,8 +194,8 @@ class Run {
       const time = { epoch: epoch + batch.index / this.#batches, step: this.#progress.step, last: batch.index === this.#batches - 1 };
       this.#tellMoments(time.epoch);
       const { state, report } = await steps.run(this.#state, batch.tensors, time);
-      const wrong = ["metric/total", "metric/gradient_norm"].filter((name) => report.has(name) && !Number.isFinite(report.get(name)));
-      if (wrong.length > 0) return this.#stopNotFinite(batch, report, time.epoch);
+      if (wrongTerms(report).length > 0)
+        return this.#stopNotFinite(report, time, await steps.findNonFinite(this.#state, batch.tensors, time));
       this.#state = state;
       this.#sums.add(report);
       recent.sums.add(report);
@@ -224,7 +232,9 @@ class Run {
     const train = this.#sums.means();
     this.#splits = await this.#evaluate();
     const epoch = this.#progress.epoch + 1;
-    this.#record({ kind: "epoch", epoch, step: this.#progress.step, phase: phase.name, seconds, train, splits: this.#splits });
+    const { step } = this.#progress;
+    const observed = await this.#observe(epoch);
+    this.#record({ kind: "epoch", epoch, step, phase: phase.name, seconds, train, splits: this.#splits, observed });
     const loss = selectionLoss(this.#job, this.#splits, train);
     const { stop } = this.#early.observe(loss);
     const best = this.#progress.best === null || loss < this.#progress.best.loss ? { epoch, loss } : this.#progress.best;
@@ -251,11 +261,21 @@ class Run {
     return splits;
   }
 
-  #stopNotFinite(batch: DataBatch, report: ReadonlyMap<string, number>, epoch: number): TrainOutcome {
+  /** Looks inside on rows that are held out, where there are any: the same ones each time. */
+  async #observe(epoch: number): Promise<Observation> {
+    const { model, plan, data, factory } = this.#job;
+    this.#observer ??= await Observer.open(model, factory);
+    const split = data.splits.find(({ name }) => name !== trainSplit)?.name ?? trainSplit;
+    const shuffle = { seed: plan.seed, epoch: 0, buffer: 8 * observedRows };
+    return this.#observer.observe(this.#state, data.batches({ split, size: observedRows, shuffle }), epoch);
+  }
+
+  #stopNotFinite(report: ReadonlyMap<string, number>, { epoch }: StepTime, origin: NonFinite | null): TrainOutcome {
     const terms = [...report].flatMap(([name, value]) => (Number.isFinite(value) ? [] : [name]));
     const { step, phase } = this.#progress;
-    this.#tell("not_finite", `${terms.join(", ")} at step ${step}`, epoch);
-    return { kind: "not_finite", failure: { phase, epoch, step, terms, batch, state: this.#state } };
+    const where = origin === null ? "" : `: ${origin.op} at ${origin.path} made ${origin.found}`;
+    this.#tell("not_finite", `${terms.join(", ")} at step ${step}${where}`, epoch);
+    return { kind: "not_finite", failure: { phase, epoch, step, terms, origin } };
   }
 
   #tellMoments(epoch: number): void {
@@ -271,8 +291,10 @@ class Run {
   }
 
   #record(record: RunRecord): void {
-    this.#job.folder.append(record);
-    this.#job.watch.record(record);
+    for (const each of [record, ...this.#monitors.take(record)]) {
+      this.#job.folder.append(each);
+      this.#job.watch.record(each);
+    }
   }
 
   #move(changes: Partial<Progress>): void {

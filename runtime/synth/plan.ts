@@ -80,8 +80,9 @@ export function planCustomers(model: CheckedModel, { rows, seed, missing }: Synt
 /** What each expert reads, as one flag for each column of each input. Experts of a task or a group of their own count as one. */
 function columnsOfExperts(model: CheckedModel, inputs: readonly InputDescription[]): ReadonlyMap<string, ReadonlyMap<string, Uint8Array>> {
   const experts = new Map<string, ReadonlyMap<string, Uint8Array>>();
-  for (const { name, role, per, entries, values } of model.banks) {
+  for (const { name, role, per, entries, instances } of model.banks) {
     if (role !== "experts") continue;
+    const values = instances.map(({ value }) => value);
     if (per === null)
       for (const [i, entry] of entries.entries()) experts.set(entry.name, columnsRead(model, inputs, values.slice(i, i + 1)));
     else experts.set(name, columnsRead(model, inputs, values));

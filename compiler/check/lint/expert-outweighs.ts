@@ -22,11 +22,12 @@ export const expertOutweighs = defineRule({
         for (const { pair, width, energy } of blocks) {
           const others = blocks.filter((block) => block.pair !== pair);
           if (others.length === 0 || energy < ratio * median(others.map((block) => block.energy))) continue;
-          if (seen.has(pair.entry.entry)) continue;
-          seen.add(pair.entry.entry);
+          const { name, entry } = analysis.entryOf(pair);
+          if (seen.has(entry)) continue;
+          seen.add(entry);
           const span = analysis.placeOf(pair.gate);
-          const values = { name: pair.entry.name, width, others: describeWidths(others.map((block) => block.width)) };
-          report(pair.entry.entry.name.span, values, { notes: [{ message: "the gate", span }] });
+          const values = { name, width, others: describeWidths(others.map((block) => block.width)) };
+          report(entry.name.span, values, { notes: [{ message: "the gate", span }] });
         }
       }
     }

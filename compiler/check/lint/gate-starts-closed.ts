@@ -51,7 +51,9 @@ interface StartingWeight {
 function startingWeights(analysis: ModelAnalysis): readonly StartingWeight[] {
   const estimate = analysis.estimate("mean");
   const found = new Map<string, StartingWeight>();
-  for (const { gate, slot, entry } of analysis.mixes.flatMap((mix: Mix) => mix.pairs)) {
+  for (const pair of analysis.mixes.flatMap((mix: Mix) => mix.pairs)) {
+    const { gate, slot } = pair;
+    const entry = analysis.entryOf(pair);
     const value = gate.outputs[0];
     const weights = value === undefined ? null : estimate.of(value);
     if (value === undefined || weights === null) continue;

@@ -1,4 +1,3 @@
-import type { EvaluatedEntry } from "../../../elaborate/model-scope.ts";
 import { type Dim, dimsEqual, multiplyDims } from "../../../ir/dim.ts";
 import type { Graph, Node, Value } from "../../../ir/graph.ts";
 import { elementwiseOps } from "./estimate.ts";
@@ -15,7 +14,8 @@ export interface Pair {
   readonly gate: Node;
   /** Position along the last axis of the gate (its own axis for a softmax). */
   readonly slot: number;
-  readonly entry: EvaluatedEntry;
+  /** What the expert gives. */
+  readonly entry: Value;
   /** The factor that holds the weights, and where in its columns those for the expert begin; null where one weight is for all of them. */
   readonly weights: Value;
   readonly weightStart: number | null;
@@ -28,7 +28,7 @@ export interface Columns {
   readonly stop: number;
 }
 
-type Label = { readonly slot: number; readonly gate: Node } | { readonly entry: EvaluatedEntry; readonly weighed: Pair | null };
+type Label = { readonly slot: number; readonly gate: Node } | { readonly entry: Value; readonly weighed: Pair | null };
 
 interface Part {
   readonly start: number;
@@ -46,15 +46,14 @@ const widestGate = 4096;
  * Finds by data flow which gate weight multiplies which expert. The results of bank entries, and the slots of every softmax and sigmoid, are followed
  * through concatenations, slices, reshapes, repeats and elementwise ops; where the two meet in a product, the pair is noted. No module is known by name.
  */
-export function findMixes(graph: Graph, entries: readonly EvaluatedEntry[]): readonly Mix[] {
-  const entryOf = new Map(entries.filter(({ bank }) => bank.role === "experts").map((entry) => [entry.tensor.value, entry]));
+export function findMixes(graph: Graph, experts: readonly Value[]): readonly Mix[] {
+  const entries = new Set(experts);
   const marks = new Map<Value, Mark>();
   const mixes: Mix[] = [];
   for (const node of graph.nodes) {
     const output = node.outputs[0] as Value;
     const mark = markOf(node, output, marks, mixes);
-    const entry = entryOf.get(output);
-    if (entry !== undefined) marks.set(output, { axis: null, label: { entry, weighed: null } });
+    if (entries.has(output)) marks.set(output, { axis: null, label: { entry: output, weighed: null } });
     else if (mark !== null) marks.set(output, mark);
   }
   return mixes;

@@ -1,10 +1,11 @@
 import type { Span } from "../../../../dsl/source.ts";
 import type { ElaboratedModel } from "../../../elaborate/model.ts";
+import type { EvaluatedEntry } from "../../../elaborate/model-scope.ts";
 import { symbolsOf } from "../../../ir/dim.ts";
 import type { Node, Value } from "../../../ir/graph.ts";
 import type { NdArray } from "../../../ir/ndarray.ts";
 import { Estimate, type ParamValues } from "./estimate.ts";
-import { findMixes, type Mix } from "./mixes.ts";
+import { findMixes, type Mix, type Pair } from "./mixes.ts";
 
 /** How far back a node's place in the user's text is looked for. */
 const farthest = 60;
@@ -12,12 +13,15 @@ const farthest = 60;
 /** What several rules ask of a model's graph, each found out on first use. */
 export class ModelAnalysis {
   readonly #model: ElaboratedModel;
+  readonly #experts: ReadonlyMap<Value, EvaluatedEntry>;
   #dependent: ReadonlySet<Node> | undefined;
   #mixes: readonly Mix[] | undefined;
   #consumers: ReadonlyMap<Value, readonly Node[]> | undefined;
 
   constructor(model: ElaboratedModel) {
     this.#model = model;
+    const experts = model.entries.filter(({ bank }) => bank.role === "experts");
+    this.#experts = new Map(experts.map((entry) => [entry.tensor.value, entry]));
   }
 
   /** The nodes that inputs reach. */
@@ -35,8 +39,13 @@ export class ModelAnalysis {
 
   /** Where gates weigh experts. */
   get mixes(): readonly Mix[] {
-    this.#mixes ??= findMixes(this.#model.whole, this.#model.entries);
+    this.#mixes ??= findMixes(this.#model.whole, [...this.#experts.keys()]);
     return this.#mixes;
+  }
+
+  /** The entry of a bank that a pair's expert is. */
+  entryOf({ entry }: Pair): EvaluatedEntry {
+    return this.#experts.get(entry) as EvaluatedEntry;
   }
 
   /** The nodes that read each value, loop bodies left out. */
