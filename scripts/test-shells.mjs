@@ -42,7 +42,7 @@ try {
   }
   const fish = (line) =>
     run("fish", "-c", `source ${completions.fish}; complete -C "${line}"`).replaceAll(/\t.*/g, "").trim().split("\n").join(" ");
-  expectEqual(fish("plec co"), "compile completions", "fish completes commands");
+  expectEqual(fish("plec com"), "compare compile completions", "fish completes commands");
   expectEqual(fish("plec compile --target "), "onnx tfjs", "fish completes choices");
   expectEqual(fish("plec run --eng"), "--engine", "fish completes options");
   expectEqual(fish("plec explain dim/mism"), "dim/mismatch", "fish completes codes");
