@@ -16,15 +16,22 @@ import { fitTo } from "./fit.ts";
  * @returns one value of the shape of each of `wrt`; null where nothing flows
  */
 export function differentiate(builder: GraphBuilder, seeds: readonly Seed[], wrt: readonly Value[]): readonly (Value | null)[] {
-  return sweep(builder, seeds, wrt, new Set());
+  return sweep(builder, seeds, wrt, { constant: new Set(), known: new Map() });
 }
 
-/** The reverse sweep, from the seeds to `wrt`; nodes of `constant` are not looked behind. */
+interface Surroundings {
+  /** Nodes that are not looked behind. */
+  readonly constant: ReadonlySet<Node>;
+  /** What stands for a value in formulas. */
+  readonly known: ReadonlyMap<Value, Value>;
+}
+
+/** The reverse sweep, from the seeds to `wrt`. */
 function sweep(
   builder: GraphBuilder,
   seeds: readonly Seed[],
   wrt: readonly Value[],
-  constant: ReadonlySet<Node>,
+  { constant, known }: Surroundings,
 ): readonly (Value | null)[] {
   const nodes = reachableNodes(
     seeds.map((seed) => seed.value),
@@ -45,7 +52,8 @@ function sweep(
     const g = algebraAt(builder, node);
     const operands = operandsOf(node);
     const cotangents = node.outputs.map((output) => sums.get(output)?.total(g, output) ?? null);
-    const pulled = vjp(callOf(node, cotangents, operands, active, g));
+    const wants = (operand: number) => active.has(operands[operand] as Value);
+    const pulled = vjp(callOf(node, cotangents, wants, known, g));
     for (const [i, operand] of operands.entries()) {
       const cotangent = pulled[i];
       if (cotangent && active.has(operand)) give(operand, fitTo(g, cotangent, operand.type.shape), g);
@@ -69,11 +77,12 @@ function activeValues(nodes: readonly Node[], wrt: readonly Value[], constant: R
 function callOf(
   node: Node,
   cotangents: readonly (Value | null)[],
-  operands: readonly Value[],
-  active: ReadonlySet<Value>,
+  wants: (operand: number) => boolean,
+  known: ReadonlyMap<Value, Value>,
   g: Algebra,
 ): VjpCall<OpName> {
-  const { inputs, outputs } = node;
+  const standIn = (value: Value): Value => known.get(value) ?? value;
+  const inputs = node.inputs.map(standIn);
   return {
     g,
     // The rule of the node's own op: the table guarantees it, a union of rows cannot say it.
@@ -83,11 +92,11 @@ function callOf(
     x: inputs[0] as Value,
     a: inputs[0] as Value,
     b: inputs[1] as Value,
-    y: outputs[0] as Value,
+    y: standIn(node.outputs[0] as Value),
     dy: cotangents[0] as Value,
     cotangents,
-    wants: (operand) => active.has(operands[operand] as Value),
-    pullBack: (seeds, wrt) => sweep(g.builder, seeds, wrt, new Set(wrt.map((value) => value.node))),
+    wants,
+    pullBack: (seeds, wrt, made) => sweep(g.builder, seeds, wrt, { constant: new Set(wrt.map((value) => value.node)), known: made }),
   };
 }
 

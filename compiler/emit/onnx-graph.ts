@@ -166,7 +166,10 @@ class GraphLowering implements OnnxContext {
     const enclosing = this.#nodes;
     this.#nodes = [];
     const taken = inputs.map((dtype, i) => ({ name: this.#names.take(`${this.#path}/in${i}`), dtype }));
-    const outputs = build(taken.map((input) => input.name));
+    const results = build(taken.map((input) => input.name));
+    // A subgraph's outputs must be values that it makes, each named once.
+    const made = new Set(this.#nodes.flatMap((node) => node.outputs));
+    const outputs = results.map((output) => (made.delete(output.name) ? output : { ...output, name: this.op("Identity", [output.name]) }));
     const nodes = this.#nodes;
     this.#nodes = enclosing;
     return { kind: "subgraph", nodes, inputs: taken, outputs };

@@ -44,14 +44,14 @@ function printNode(node: Node, names: Names, indent: string): readonly string[] 
 }
 
 function printScan(node: Extract<Node, { readonly op: "scan" }>, operands: string, names: Names, indent: string): readonly string[] {
-  const { axis, states, final = 0, body } = node.attributes;
+  const { axis, states, final = 0, backward = false, body } = node.attributes;
   const inner = `${indent}  `;
   const taken = body.inputs.map((value) => `${names.of(value)}: ${formatType(value.type)}`).join(", ");
   const nodes = body.nodes.filter((own) => own.op !== "body_input").flatMap((own) => printNode(own, names, inner));
   const results = node.outputs.map((value) => names.of(value)).join(", ");
   const types = node.outputs.map((value) => formatType(value.type)).join(", ");
   return [
-    `${indent}${results} = scan(${operands}, axis: ${axis}, states: ${states}${final === 0 ? "" : `, final: ${final}`}): ${types} (${taken}) => {${at(node)}`,
+    `${indent}${results} = scan(${operands}, axis: ${axis}, states: ${states}${final === 0 ? "" : `, final: ${final}`}${backward ? ", backward: true" : ""}): ${types} (${taken}) => {${at(node)}`,
     ...nodes,
     `${inner}next ${body.results.map((value) => names.of(value)).join(", ")}`,
     `${indent}}`,

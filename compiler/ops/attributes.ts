@@ -101,9 +101,9 @@ export interface OpAttributes {
   linear_scan: AlongAxis;
   /**
    * inputs: `states` initial states, then the scanned tensors; outputs: each state stacked along the axis, one for each step; of the last `final`
-   * states (none by default) what they are after the last step alone.
+   * states (none by default) what they are after the last step alone. A `backward` scan begins at the end of the axis and ends at its start.
    */
-  scan: { readonly axis: number; readonly states: number; readonly final?: number; readonly body: Body };
+  scan: { readonly axis: number; readonly states: number; readonly final?: number; readonly backward?: boolean; readonly body: Body };
 }
 
 export type OpName = keyof OpAttributes;

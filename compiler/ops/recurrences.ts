@@ -29,7 +29,7 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
       const zero = onnx.op("Expand", [onnx.constant("f32", [], [0]), onnx.shape(shape.toSpliced(axis, 1))]);
       const body = onnx.subgraph(["f32", "f32", "f32"], ([h, at, bt]) => {
         const next = onnx.op("Add", [onnx.op("Mul", [at as string, h as string]), bt as string]);
-        return [next, onnx.op("Identity", [next])].map((name) => ({ name, dtype: "f32" }));
+        return [next, next].map((name) => ({ name, dtype: "f32" }));
       });
       const attributes = { body, num_scan_inputs: 2, scan_input_axes: [axis, axis], scan_output_axes: [axis] };
       return onnx.ops("Scan", [zero, ...inputs], attributes, 2).slice(1);
@@ -58,13 +58,12 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
     infer: inferScan,
     evaluate: runScan,
     vjp: reverseScan,
-    onnx: (onnx, inputs, { attributes: { axis, states, final = 0, body } }) => {
+    onnx: (onnx, inputs, { attributes: { axis, states, final = 0, backward = false, body } }) => {
       const stacked = states - final;
       const dtypes = body.inputs.map((value) => value.type.dtype);
       const subgraph = onnx.subgraph(dtypes, (names) => {
-        // A subgraph's outputs must be values it makes, each named once.
         const results = onnx.lowerBody(body, names).map((name, i) => ({ name, dtype: dtypes[i] ?? "f32" }));
-        return [...results, ...results.slice(0, stacked)].map(({ name, dtype }) => ({ name: onnx.op("Identity", [name]), dtype }));
+        return [...results, ...results.slice(0, stacked)];
       });
       const scanned = inputs.length - states;
       const attributes = {
@@ -72,28 +71,37 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
         num_scan_inputs: scanned,
         scan_input_axes: new Array<number>(scanned).fill(axis),
         scan_output_axes: new Array<number>(stacked).fill(axis),
+        ...(backward
+          ? { scan_input_directions: new Array<number>(scanned).fill(1), scan_output_directions: new Array<number>(stacked).fill(1) }
+          : {}),
       };
       const results = onnx.ops("Scan", inputs, attributes, states + stacked);
       return [...results.slice(states), ...results.slice(stacked, states)];
     },
     tfjs: (tf, inputs, node) => {
-      const { axis, states, final = 0, body } = node.attributes;
+      const { axis, states, final = 0, backward = false, body } = node.attributes;
       const length = fixedLength(node, states, axis);
       const steps = inputs
         .slice(states)
         .map((of, i) => unstack(tf, of, (node.inputs[states + i] as Value).type.shape.length, axis, length));
-      const stacked = Array.from({ length: states }, (): string[] => []);
+      const after: (readonly string[])[] = [];
       let state: readonly string[] = inputs.slice(0, states);
-      for (let t = 0; t < length; t++) {
+      for (const t of stepOrder(length, backward)) {
         state = tf.lowerBody(body, [...state, ...steps.map((of) => of[t] as string)]);
-        for (const [i, value] of state.entries()) stacked[i]?.push(value);
+        after[t] = state;
       }
-      return stacked.map((values, i) => (i < states - final ? stack(tf, values, axis) : (values.at(-1) as string)));
+      const stacked = (i: number) => after.map((values) => values[i] as string);
+      return state.map((last, i) => (i < states - final ? stack(tf, stacked(i), axis) : last));
     },
     // Bodies are graphs; scans are tested by hand.
     samples: [],
   },
 };
+
+/** The places along the axis in the order in which a loop comes to them. */
+function stepOrder(length: number, backward: boolean): readonly number[] {
+  return Array.from({ length }, (_, t) => (backward ? length - 1 - t : t));
+}
 
 /** The number of steps of a loop, which TensorFlow.js runs unrolled. */
 function fixedLength({ op, path, inputs }: NodeOf<"scan" | "linear_scan">, scanned: number, axis: number): number {
@@ -194,14 +202,14 @@ function stackStates(types: readonly TensorType[], axis: number, states: number,
 
 function runScan(
   inputs: readonly NdArray[],
-  { axis, states, final = 0, body }: OpAttributes["scan"],
+  { axis, states, final = 0, backward = false, body }: OpAttributes["scan"],
   context: EvaluateContext,
 ): readonly NdArray[] {
   const scanned = inputs.slice(states);
   const length = at((scanned[0] as NdArray).shape, axis);
   let state = inputs.slice(0, states);
   const stacked = state.slice(0, states - final).map(({ shape }) => makeArray(shape.toSpliced(axis, 0, length)));
-  for (let t = 0; t < length; t++) {
+  for (const t of stepOrder(length, backward)) {
     const steps = scanned.map((x) => makeArray(x.shape.toSpliced(axis, 1), slice(x, axis, t, t + 1).data));
     state = context.runBody(body, [...state, ...steps]).slice();
     for (const [i, out] of stacked.entries()) {

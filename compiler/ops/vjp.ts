@@ -35,8 +35,8 @@ export interface VjpCall<K extends OpName> {
   readonly cotangents: readonly (Value | null)[];
   /** Whether the cotangent of an operand (or capture, counted on from the operands) is needed. */
   wants(operand: number): boolean;
-  /** For loops: the cotangents of `wrt` inside of a body, everything before `wrt` being constant. */
-  pullBack(seeds: readonly Seed[], wrt: readonly Value[]): readonly (Value | null)[];
+  /** For loops: the cotangents of `wrt` inside of a body, everything before `wrt` being constant. In formulas the values of `known` stand for its keys. */
+  pullBack(seeds: readonly Seed[], wrt: readonly Value[], known: ReadonlyMap<Value, Value>): readonly (Value | null)[];
 }
 
 /** A value and the derivative by it of what is differentiated. */
