@@ -1,7 +1,8 @@
 import { findCaptures, GraphBuilder, type Origin } from "../ir/builder.ts";
-import type { Body, Graph, Node, Value } from "../ir/graph.ts";
+import type { Body, Graph, Node, NodeOf, Value } from "../ir/graph.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
 import { isShapeError } from "../ops/op.ts";
+import { Liveness } from "./liveness.ts";
 import { liveNodes, prune } from "./prune.ts";
 
 /** What a rule may do with the node that it sees. */
@@ -17,20 +18,23 @@ export type Rule = (node: Node, inputs: readonly Value[], rewriter: Rewriter) =>
 
 /**
  * Copies a graph from its inputs to its outputs, loop bodies included. The first rule that answers replaces the node, and a replacement is offered to
- * the rules again. Equal nodes are made once, dead ones not at all.
+ * the rules again. Equal nodes are made once, dead ones and dead states of loops not at all.
  */
 export function rewriteGraph(graph: Graph, rules: readonly Rule[]): Graph {
-  const pruned = prune(graph);
-  const copy = new Copy(rules);
-  copy.nodes(pruned.nodes);
+  const live = new Liveness(
+    graph.nodes,
+    graph.outputs.map((output) => output.value),
+  );
+  const copy = new Copy(rules, new GraphBuilder(), live);
+  copy.nodes(graph.nodes);
   const withCopy = <T extends { readonly value: Value }>(items: readonly T[]): T[] =>
     items.map((item) => ({ ...item, value: copy.valueOf(item.value) }));
   return prune({
     name: graph.name,
-    inputs: withCopy(pruned.inputs),
-    params: withCopy(pruned.params),
+    inputs: withCopy(graph.inputs),
+    params: withCopy(graph.params.filter((param) => live.has(param.value.node))),
     nodes: copy.builder.nodes,
-    outputs: withCopy(pruned.outputs),
+    outputs: withCopy(graph.outputs),
   });
 }
 
@@ -48,18 +52,21 @@ export function copyGraph(graph: Graph, builder: GraphBuilder, rules: readonly R
 class Copy {
   readonly builder: GraphBuilder;
   readonly #rules: readonly Rule[];
+  /** What is copied; all of it by default. */
+  readonly #live: Liveness | null;
   readonly #copies = new Map<Value, Value>();
 
-  constructor(rules: readonly Rule[], builder = new GraphBuilder()) {
+  constructor(rules: readonly Rule[], builder: GraphBuilder, live: Liveness | null = null) {
     this.#rules = rules;
     this.builder = builder;
+    this.#live = live;
   }
 
   nodes(nodes: readonly Node[]): void {
     for (const node of nodes) {
-      if (node.op === "body_input") continue;
-      const copies = this.#copy(node);
-      for (const [index, output] of node.outputs.entries()) this.#copies.set(output, copies[index] as Value);
+      if (node.op === "body_input" || !(node.op === "input" || (this.#live?.has(node) ?? true))) continue;
+      if (node.op === "scan") this.#loop(node);
+      else this.#keep(node.outputs, this.#copy(node));
     }
   }
 
@@ -71,8 +78,30 @@ class Copy {
 
   #copy(node: Node): readonly Value[] {
     const inputs = node.inputs.map((value) => this.valueOf(value));
-    const attributes = node.op === "scan" ? { ...node.attributes, body: this.#body(node.attributes.body, node) } : node.attributes;
-    return this.#make(node.op, inputs, attributes as OpAttributes[OpName], node);
+    return this.#make<OpName>(node.op, inputs, node.attributes as OpAttributes[OpName], node);
+  }
+
+  /** Copies a loop with the states and scanned tensors that count. */
+  #loop(node: NodeOf<"scan">): void {
+    const { states, final = 0 } = node.attributes;
+    const kept = this.#live?.operandsOf(node) ?? [...node.inputs.keys()];
+    const keptStates = kept.filter((i) => i < states);
+    const operands = kept.map((i) => this.valueOf(node.inputs[i] as Value));
+    const attributes = {
+      ...node.attributes,
+      states: keptStates.length,
+      final: keptStates.filter((i) => i >= states - final).length,
+      body: this.#body(node, kept, keptStates),
+    };
+    const made = this.#make("scan", operands, attributes, node);
+    this.#keep(
+      keptStates.map((i) => node.outputs[i] as Value),
+      made,
+    );
+  }
+
+  #keep(values: readonly Value[], copies: readonly Value[]): void {
+    for (const [i, value] of values.entries()) this.#copies.set(value, copies[i] as Value);
   }
 
   /** Adds a node and lets the rules replace it. */
@@ -91,13 +120,14 @@ class Copy {
     return made;
   }
 
-  #body(body: Body, scan: Node): Body {
-    const types = body.inputs.map((value) => value.type);
+  #body(scan: NodeOf<"scan">, kept: readonly number[], keptStates: readonly number[]): Body {
+    const { body } = scan.attributes;
+    const own = kept.map((i) => body.inputs[i] as Value);
+    const types = own.map((value) => value.type);
     const copy = this.builder.body(types, scan, (inputs) => {
-      for (const [position, value] of body.inputs.entries()) this.#copies.set(value, inputs[position] as Value);
-      const live = liveNodes(body.nodes, body.results);
-      this.nodes(body.nodes.filter((node) => live.has(node)));
-      return body.results.map((value) => this.valueOf(value));
+      this.#keep(own, inputs);
+      this.nodes(body.nodes);
+      return keptStates.map((i) => this.valueOf(body.results[i] as Value));
     });
     if (copy === null) throw new Error("a copied body always has results");
     // Rules may have left nodes without use.

@@ -3,7 +3,9 @@ import { GraphBuilder } from "../ir/builder.ts";
 import { type Dim, symbolDim } from "../ir/dim.ts";
 import type { DType, Graph, GraphInput, GraphOutput, GraphParam, Value } from "../ir/graph.ts";
 import { dropUnreadInputs } from "../passes/select-outputs.ts";
-import { simplify } from "../passes/simplify.ts";
+import { rewriteGraph } from "../passes/rewrite.ts";
+import { simplifications } from "../passes/simplify.ts";
+import { sumOfProducts } from "../passes/sum-of-products.ts";
 import { Formula } from "./formula.ts";
 
 /** A tensor that a step reads under its name and gives back, changed, as `next/` and the name. */
@@ -85,7 +87,8 @@ export class StepGraph {
   /** The graph, simplified, without what nothing reads. */
   finish(name: string): { readonly graph: Graph; readonly state: readonly StateEntry[]; readonly tables: readonly StepTable[] } {
     const inputs = [...this.#inputs.values()];
-    const graph = dropUnreadInputs(simplify({ name, inputs, params: [], nodes: this.builder.nodes, outputs: this.#outputs }));
+    const built = { name, inputs, params: [], nodes: this.builder.nodes, outputs: this.#outputs };
+    const graph = dropUnreadInputs(rewriteGraph(built, [...simplifications, sumOfProducts]));
     const read = new Set(graph.inputs.map((input) => input.name));
     const tables = [...this.#tables].map(([param, { states, ids }]) => ({
       param,

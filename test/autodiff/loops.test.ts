@@ -30,6 +30,20 @@ const cases: Readonly<Record<string, (steps: Dim) => Graph>> = {
     const body = sketch.body([f32(B, 2), f32(B, 2)], ([h, v]) => [step(h as Value, v as Value)]);
     return sketch.graph({ h: sketch.add("scan", [start, x], { axis: 1, states: 1, final: 1, body }) });
   },
+  "from the last step to the first": (steps) => {
+    const { sketch, x, start, step } = parts(steps);
+    const body = sketch.body([f32(B, 2), f32(B, 2)], ([h, v]) => [step(h as Value, v as Value)]);
+    return sketch.graph({ h: sketch.add("scan", [start, x], { axis: 1, states: 1, backward: true, body }) });
+  },
+  "from the last step to the first, one state at the end": (steps) => {
+    const { sketch, x, start, step } = parts(steps);
+    const body = sketch.body([f32(B, 2), f32(B, 2), f32(B, 2)], ([h, sum, v]) => {
+      const next = step(h as Value, v as Value);
+      return [next, sketch.add("add", [sum as Value, sketch.add("mul", [next, h as Value], {})], {})];
+    });
+    const [h, sum] = sketch.all("scan", [start, start, x], { axis: 1, states: 2, final: 1, backward: true, body });
+    return sketch.graph({ h: h as Value, sum: sum as Value });
+  },
   "two states, one stacked, one at the end, and a tensor that the loop does not read": (steps) => {
     const { sketch, x, start, step } = parts(steps);
     const body = sketch.body([f32(B, 2), f32(B, 2), f32(B, 2), f32(B, 2)], ([h, sum, v]) => {
