@@ -9,19 +9,13 @@ export interface OnnxRuntimeOptions {
   /** Plans one block for all tensors after the first run, which is faster for small graphs and doubles the memory of large ones. True by default. */
   readonly memoryPattern?: boolean;
   /**
-   * For graphs of many thousand nodes, which load in seconds then and not in minutes: nothing is rewritten, no memory pattern is planned, and the search for tensors
-   * whose memory another one could take over, which grows with the square of the nodes, is off. ONNX Runtime leaves it out in parallel mode alone.
+   * For graphs of many thousand nodes, which load in seconds then and not in minutes: nothing is rewritten and no memory pattern is planned. Their dims should be
+   * numbers: the search for tensors whose memory another one can take over grows with the number of those whose size is not known.
    */
   readonly manyNodes?: boolean;
 }
 
-const forManyNodes: InferenceSession.SessionOptions = {
-  graphOptimizationLevel: "disabled",
-  enableMemPattern: false,
-  executionMode: "parallel",
-  interOpNumThreads: 2,
-  extra: { session: { inter_op: { allow_spinning: "0" } } },
-};
+const forManyNodes: InferenceSession.SessionOptions = { graphOptimizationLevel: "disabled", enableMemPattern: false };
 
 /** ONNX Runtime over the bytes of a model or the path of one (needed where its weights lie in a file beside it). */
 export async function onnxRuntimeEngine(model: Uint8Array | string, options: OnnxRuntimeOptions = {}): Promise<Engine> {

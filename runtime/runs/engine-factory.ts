@@ -1,10 +1,11 @@
+import type { Graph } from "../../compiler/ir/graph.ts";
 import type { TrainingGraph } from "../../compiler/training/step.ts";
 import type { Engine } from "../engine.ts";
 import type { TfjsBackend } from "../engines/tfjs-backends.ts";
 import { plecVersion } from "../version.ts";
 import type { RunEngine } from "./records.ts";
 
-/** Nodes from which on what ONNX Runtime does ahead of a run costs more time and memory than it saves. */
+/** Nodes from which on what ONNX Runtime does ahead of a run takes it minutes. */
 const largeGraph = 4000;
 
 /** Opens an engine over a graph that reads its weights from its inputs. */
@@ -14,12 +15,17 @@ export type EngineFactory = (graph: TrainingGraph) => Promise<Engine>;
 export function engineFactory(name: RunEngine, backend: TfjsBackend | undefined): EngineFactory {
   if (name === "ort")
     return async ({ graph }) => {
-      const [{ emitOnnx }, { onnxRuntimeEngine }] = await Promise.all([
+      const [{ emitOnnx }, { onnxRuntimeEngine }, { engineByRows }] = await Promise.all([
         import("../../compiler/emit/onnx.ts"),
         import("../engines/onnxruntime.ts"),
+        import("../engines/by-rows.ts"),
       ]);
-      const model = emitOnnx(graph, { weights: new Map(), metadata: {}, producerVersion: plecVersion() });
-      return onnxRuntimeEngine(model, { manyNodes: graph.nodes.length >= largeGraph });
+      const manyNodes = graph.nodes.length >= largeGraph;
+      const open = (of: Graph) => {
+        const model = emitOnnx(of, { weights: new Map(), metadata: {}, producerVersion: plecVersion() });
+        return onnxRuntimeEngine(model, { manyNodes });
+      };
+      return manyNodes ? engineByRows(graph, "onnxruntime", open) : open(graph);
     };
   return async (graph) => {
     const [{ buildTrainingGraphModel }, { tfjsEngine }] = await Promise.all([
