@@ -66,9 +66,16 @@ function differingSettings(runs: readonly RunHistory[]): RunComparison["settings
       ]),
     );
     const ofTasks = Object.fromEntries(tasks.map(({ name, loss, weight }) => [`task ${name}`, `${loss ?? "no loss"}, weight ${weight}`]));
-    return { model, spec: hash.slice(0, 12), ...Object.fromEntries(facts(run)), ...plan, ...ofPhases, ...ofTasks } as Readonly<
-      Record<string, unknown>
-    >;
+    const found = [...new Set(run.findings.map(({ monitor }) => monitor))].join(", ");
+    return {
+      model,
+      spec: hash.slice(0, 12),
+      ...Object.fromEntries(facts(run)),
+      findings: found === "" ? "none" : found,
+      ...plan,
+      ...ofPhases,
+      ...ofTasks,
+    } as Readonly<Record<string, unknown>>;
   });
   const told = new Set(["began", "epochs"]);
   const names = [...new Set(described.flatMap((settings) => Object.keys(settings)))];
@@ -148,7 +155,7 @@ export function comparisonPage(runs: readonly RunHistory[]): Page {
         ],
       },
       {
-        title: "Settings that differ",
+        title: "What differs",
         text: null,
         figures:
           settings.length === 0
