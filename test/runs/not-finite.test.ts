@@ -12,6 +12,9 @@ const late = shop({
 const line = late.split("\n").findIndex((text) => text.includes("penalty late")) + 1;
 const column = (late.split("\n")[line - 1]?.indexOf("log(") ?? 0) + 1;
 
+/** A run takes a second, and many times that on a machine with other things to do. */
+const slow = { timeout: 60_000 };
+
 const folder = temporaryFolder({
   "late.ple": late,
   "until.ple": late.replace("epochs: 3", "epochs: 1"),
@@ -42,7 +45,7 @@ describe.each([
   ["ort", "late.ple", []],
   ["tfjs", "late.ple", ["--engine", "tfjs", "--backend", "wasm"]],
   ["in parts", "parts.ple", []],
-] as const)("a loss that becomes NaN in the second epoch (%s)", (name, spec, options) => {
+] as const)("a loss that becomes NaN in the second epoch (%s)", slow, (name, spec, options) => {
   it("stops the run and names the op with its place", async () => {
     const { code, stdout, stderr } = await train(spec, name, ...options);
     expect(code).toBe(1);
@@ -91,7 +94,7 @@ describe.each([
   });
 });
 
-it("a gradient that is none is named by the op that it is the gradient of, to people and to machines", async () => {
+it("a gradient that is none is named by the op that it is the gradient of, to people and to machines", slow, async () => {
   const { code, stdout, stderr } = await train("root.ple", "root", "--json");
   expect(code).toBe(1);
   expect(stderr).toMatch(
@@ -105,7 +108,7 @@ it("a gradient that is none is named by the op that it is the gradient of, to pe
   });
 });
 
-it("an op of the library comes with the place that called it, and what to do where numbers have grown", async () => {
+it("an op of the library comes with the place that called it, and what to do where numbers have grown", slow, async () => {
   const { code, stderr } = await train("steep.ple", "steep");
   expect(code).toBe(1);
   expect(stderr).toMatch(/std\/\w+\.ple:\d+:\d+ error train\/not-finite: \w+ in `\S+` made (NaN|an infinity)\n/);

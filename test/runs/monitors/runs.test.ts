@@ -6,13 +6,16 @@ import type { EventRecord, FindingRecord, RunRecord } from "../../../runtime/run
 import { runCli, temporaryFolder } from "../../cli/run-cli.ts";
 import { everything, type Fault, mapping, type Row, rows, watched } from "./watched.ts";
 
+/** A run takes a second, and many times that on a machine with other things to do. */
+const slow = { timeout: 60_000 };
+
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
-/** Trains for real and returns what was written down. Findings stand in the output, too. */
-async function train(name: string, fault: Fault): Promise<readonly RunRecord[]> {
+/** Trains for real and returns what was written down. Findings stand in the output, too, but for those from before a run goes on. */
+async function train(name: string, fault: Fault, ...options: readonly string[]): Promise<readonly RunRecord[]> {
   const at = folder.path(name.replaceAll(/\W+/g, "-"));
-  mkdirSync(at);
+  mkdirSync(at, { recursive: true });
   writeFileSync(join(at, "watched.ple"), watched(fault));
   writeFileSync(join(at, "rows.csv"), rows(fault.rows));
   writeFileSync(join(at, "data.yaml"), mapping.replace(fault.unmapped ?? "", ""));
@@ -23,13 +26,16 @@ async function train(name: string, fault: Fault): Promise<readonly RunRecord[]> 
     join(at, "data.yaml"),
     "--out",
     join(at, "run"),
+    ...options,
   ]);
   expect(code, stderr).toBe(0);
   const records = readFileSync(join(at, "run/metrics.jsonl"), "utf8")
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as RunRecord);
-  for (const { message, remedy } of findingsIn(records)) expect(stdout).toContain(`! ${message}\n  ${remedy}\n`);
+  const isResumed = options.includes("--resume");
+  for (const { message, remedy } of findingsIn(records))
+    expect(stdout.includes(`! ${message}\n  ${remedy}\n`), `${message} is printed`).toBe(!isResumed);
   return records;
 }
 
@@ -175,7 +181,7 @@ const faults: readonly (readonly [name: string, fault: Fault, found: readonly Fo
 ];
 
 describe("a run with a fault", () => {
-  it.each(faults)("%s", async (name, fault, expected) => {
+  it.each(faults)("%s", slow, async (name, fault, expected) => {
     const found = findingsIn(await train(name, fault));
     for (const [monitor, subject, epoch, message] of expected) {
       const finding = found.find((candidate) => candidate.monitor === monitor && candidate.subject === subject);
@@ -197,8 +203,14 @@ describe("a run with a fault", () => {
   });
 });
 
+it("a run that goes on tells a fault no second time", slow, async () => {
+  const fault: Fault = { second: "stop_gradient(Dense(b, [8]))" };
+  expect(findingsIn(await train("goes on", fault, "--epochs", "1")).map(({ epoch }) => epoch)).toEqual([1]);
+  expect(findingsIn(await train("goes on", fault, "--resume", "--epochs", "3")).map(({ epoch }) => epoch)).toEqual([1]);
+});
+
 describe("a sound run", () => {
-  it("with all that a plan can bring about gives monitors nothing to find", async () => {
+  it("with all that a plan can bring about gives monitors nothing to find", slow, async () => {
     const records = await train("sound", { plan: everything });
     expect(findingsIn(records)).toEqual([]);
     const events = records.filter((record): record is EventRecord => record.kind === "event");
