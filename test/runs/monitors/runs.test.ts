@@ -104,9 +104,15 @@ const faults: readonly (readonly [name: string, fault: Fault, found: readonly Fo
     [["uncertainty-clamped", "amount", 3, /^the log variance of task amount is 0\.50, 100 % of its clamp: its loss counts 0\.61 times$/]],
   ],
   [
-    "a task whose label stands among the inputs",
-    { plan: { optimizer: "adamw(lr: 0.02)", weighting: "uncertainty(clamp: 0.5)" }, rows: (row) => ({ ...row, amount: row.a0 }) },
-    [["uncertainty-clamped", "amount", 3, /^the log variance of task amount is -0\.50, 100 % of its clamp: its loss counts 1\.6 times$/]],
+    "tasks whose labels stand among the inputs",
+    {
+      plan: { optimizer: "adamw(lr: 0.02)", weighting: "uncertainty(clamp: 0.5)" },
+      rows: (row) => ({ ...row, amount: row.a0, click: (row.b0 ?? 0) > 0 ? 1 : 0 }),
+    },
+    [
+      ["uncertainty-clamped", "amount", 3, /^the log variance of task amount is -0\.50, 100 % of its clamp: its loss counts 1\.6 times$/],
+      ["uncertainty-clamped", "click", 3, /^the log variance of task click is -0\.50, 100 % of its clamp: its loss counts 1\.6 times$/],
+    ],
   ],
   [
     "a task that has labels only where it is not trained",
