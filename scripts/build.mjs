@@ -54,11 +54,13 @@ const modules = {
 export async function build() {
   const { build: bundle } = await import("esbuild");
   const results = await Promise.all([commandLine, modules].map((part) => bundle({ ...options, ...part })));
+  const page = await reportPage(bundle);
+  const inputs = [...results.map(({ metafile }) => metafile), page.metafile].flatMap(({ inputs }) => Object.keys(inputs));
   const files = [
     ...results.flatMap(({ outputFiles }) => outputFiles.map(({ path, contents }) => ({ name: basename(path), contents }))),
-    { name: "third-party-notices.txt", contents: thirdPartyNotices(results.flatMap(({ metafile }) => Object.keys(metafile.inputs))) },
+    { name: "third-party-notices.txt", contents: thirdPartyNotices(inputs) },
     ...declarations(),
-    { name: "report.html", contents: await reportPage(bundle) },
+    { name: "report.html", contents: page.html },
   ];
   // Each in one rename: a plec started meanwhile sees the old build or the new one.
   mkdirSync(dist, { recursive: true });
@@ -73,7 +75,7 @@ export async function build() {
 /** The page of reports: a script and a style in one file, with a place for the data. */
 async function reportPage(bundle) {
   const folder = join(root, "runtime/report/page");
-  const { outputFiles } = await bundle({
+  const { outputFiles, metafile } = await bundle({
     ...options,
     entryPoints: [join(folder, "page.ts")],
     outdir: undefined,
@@ -83,13 +85,13 @@ async function reportPage(bundle) {
     target: "es2022",
     external: [],
     minify: true,
-    metafile: false,
   });
   const read = (path) => readFileSync(join(root, path), "utf8");
   const style = `${read("node_modules/uplot/dist/uPlot.min.css")}\n${read("runtime/report/page/style.css")}`;
   const script = outputFiles[0].text.replaceAll("</script", "<\\/script");
   const template = readFileSync(join(folder, "template.html"), "utf8");
-  return template.replace("/*style*/", () => style).replace("/*script*/", () => script);
+  const html = template.replace("/*style*/", () => style).replace("/*script*/", () => script);
+  return { html, metafile };
 }
 
 function write({ name, contents }) {

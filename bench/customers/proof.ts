@@ -1,9 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkFile } from "../../compiler/driver.ts";
+import { annealings } from "../../compiler/training/annealings.ts";
 import { trainingPlan } from "../../compiler/training/plan.ts";
 import type { EpochRecord, EventRecord, FindingRecord, RunDescription, RunRecord, TaskMetrics } from "../../runtime/runs/records.ts";
-import { timeline } from "../../runtime/runs/timeline.ts";
+import { epochsOf, timeline } from "../../runtime/runs/timeline.ts";
 import type { SynthPlan } from "../../runtime/synth/plan.ts";
 
 /** Runs `plec` with arguments; throws where it does not end with 0. */
@@ -109,12 +110,13 @@ function skillOf({ auc, log_loss, base_log_loss, rmse, base_rmse, recall_at_10 }
 function misplaced(spec: string, description: RunDescription, records: readonly RunRecord[]): readonly string[] {
   const model = checkFile(spec).models.find(({ name }) => name === description.model);
   if (model === undefined) throw new Error(`${spec} has no model ${description.model}`);
+  const plan = trainingPlan(model);
   const events = records.filter((record): record is EventRecord => record.kind === "event");
   const stops = events.filter(({ event }) => event === "early_stop").map(({ epoch }) => epoch);
   const phaseOf = (epoch: number) => description.phases.findLastIndex(({ start }) => start <= epoch);
   const skipped = (epoch: number) => stops.some((stop) => phaseOf(stop - 1) === phaseOf(epoch) && stop <= epoch);
-  const expected = timeline(trainingPlan(model)).filter(({ epoch, phase }) => phase === null || !skipped(epoch));
-  const planned = new Set(["phase", "freeze", "restart", "adatt"]);
+  const expected = timeline(plan, annealings(model, epochsOf(plan))).filter(({ epoch, phase }) => phase === null || !skipped(epoch));
+  const planned = new Set(["phase", "freeze", "restart", "adatt", "anneal"]);
   const shown = ({ epoch, event, text }: Pick<EventRecord, "epoch" | "event" | "text">) => `${event} at ${epoch}: ${text}`;
   const told = events.filter(({ event }) => planned.has(event));
   // What is due while an epoch is skipped happens at the next one.

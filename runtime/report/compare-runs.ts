@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { EpochRecord, TaskMetrics } from "../runs/records.ts";
+import { selectionLoss } from "../runs/selection.ts";
 import { alignLines, type Column, type LineFigure, type Page, thinned } from "./figures.ts";
 import { type MetricName, metricsOf, metricTitles } from "./metric-titles.ts";
 import type { RunHistory } from "./read-run.ts";
@@ -12,7 +13,7 @@ export interface RunComparison {
   readonly runs: readonly { readonly name: string; readonly path: string; readonly epoch: number }[];
   /** What is not the same for all: one value for each run, null where it has none. */
   readonly settings: readonly { readonly name: string; readonly values: readonly (string | null)[] }[];
-  /** Of the epoch with the lowest held-out loss of each run. */
+  /** Of the epoch that each run kept as its best one. */
   readonly metrics: readonly ComparedMetric[];
 }
 
@@ -38,14 +39,9 @@ export function compareRuns(runs: readonly RunHistory[]): RunComparison {
   };
 }
 
-/** The epoch whose held-out losses, weighed as the spec says, are lowest; the last one where nothing is held out. */
+/** The epoch that training kept as the best one. */
 function bestEpoch({ epochs, description }: RunHistory): EpochRecord | null {
-  const lossOf = ({ splits }: EpochRecord) => {
-    const [tasks] = Object.values(splits);
-    return description.tasks.reduce((sum, { name, weight }) => sum + weight * (tasks?.[name]?.loss ?? 0), 0);
-  };
-  const hasSplits = epochs.some(({ splits }) => Object.keys(splits).length > 0);
-  if (!hasSplits) return epochs.at(-1) ?? null;
+  const lossOf = (record: EpochRecord) => selectionLoss(description, record);
   return epochs.reduce<EpochRecord | null>((best, record) => (best === null || lossOf(record) < lossOf(best) ? record : best), null);
 }
 
@@ -70,9 +66,16 @@ function differingSettings(runs: readonly RunHistory[]): RunComparison["settings
       ]),
     );
     const ofTasks = Object.fromEntries(tasks.map(({ name, loss, weight }) => [`task ${name}`, `${loss ?? "no loss"}, weight ${weight}`]));
-    return { model, spec: hash.slice(0, 12), ...Object.fromEntries(facts(run)), ...plan, ...ofPhases, ...ofTasks } as Readonly<
-      Record<string, unknown>
-    >;
+    const found = [...new Set(run.findings.map(({ monitor }) => monitor))].join(", ");
+    return {
+      model,
+      spec: hash.slice(0, 12),
+      ...Object.fromEntries(facts(run)),
+      findings: found === "" ? "none" : found,
+      ...plan,
+      ...ofPhases,
+      ...ofTasks,
+    } as Readonly<Record<string, unknown>>;
   });
   const told = new Set(["began", "epochs"]);
   const names = [...new Set(described.flatMap((settings) => Object.keys(settings)))];
@@ -152,7 +155,7 @@ export function comparisonPage(runs: readonly RunHistory[]): Page {
         ],
       },
       {
-        title: "Settings that differ",
+        title: "What differs",
         text: null,
         figures:
           settings.length === 0

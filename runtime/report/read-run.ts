@@ -21,19 +21,63 @@ export class NoRun extends Error {
 export function readRun(path: string): RunHistory {
   const folder = new RunFolder(path);
   if (!folder.isRun) throw new NoRun(`${path} is no run: it has no run.json; \`plec train --out ${path}\` makes one`);
-  const description = parsed(`${path}/run.json`, () => folder.description());
-  const lines = parsed(folder.metricsPath, () => readFileSync(folder.metricsPath, "utf8")).split("\n");
+  const description = read(`${path}/run.json`, () => requireFields(folder.description(), descriptionFields));
+  const lines = read(folder.metricsPath, () => readFileSync(folder.metricsPath, "utf8")).split("\n");
   // What follows the last line end is a line that is being written.
-  const records = lines.slice(0, -1).map((line, i) => parsed(`${folder.metricsPath}:${i + 1}`, () => JSON.parse(line) as RunRecord));
+  const records = lines.slice(0, -1).map((line, i) => read(`${folder.metricsPath}:${i + 1}`, () => recordOf(JSON.parse(line))));
   const of = <K extends RunRecord["kind"]>(kind: K) =>
     records.filter((record): record is Extract<RunRecord, { readonly kind: K }> => record.kind === kind);
   return { folder: path, description, steps: of("steps"), epochs: of("epoch"), events: of("event"), findings: of("finding") };
 }
 
-function parsed<T>(place: string, read: () => T): T {
+type FieldType = "number" | "string" | "object" | "list";
+
+const descriptionFields = {
+  model: "string",
+  hash: "string",
+  engine: "string",
+  seed: "number",
+  started: "string",
+  batch: "number",
+  parameters: "number",
+  rows: "object",
+  tasks: "list",
+  phases: "list",
+} as const;
+
+const place = { epoch: "number", step: "number" } as const;
+
+/** What pages read of a record without asking whether it is there. */
+const recordFields: Readonly<Record<RunRecord["kind"], Readonly<Record<string, FieldType>>>> = {
+  steps: { ...place, rows: "number", seconds: "number", terms: "object" },
+  epoch: { ...place, train: "object", splits: "object" },
+  event: { ...place, event: "string", text: "string" },
+  finding: { ...place, monitor: "string", message: "string", remedy: "string" },
+};
+
+function recordOf(value: unknown): RunRecord {
+  const { kind } = requireFields(value, { kind: "string" }) as { readonly kind: string };
+  const fields = Object.hasOwn(recordFields, kind) ? recordFields[kind as RunRecord["kind"]] : undefined;
+  if (fields === undefined) throw new Error(`it is of no kind that plec knows: ${kind}`);
+  return requireFields(value, fields) as RunRecord;
+}
+
+function requireFields<T>(value: T, fields: Readonly<Record<string, FieldType>>): T {
+  if (typeOf(value) !== "object") throw new Error("it holds no object");
+  const given = value as Readonly<Record<string, unknown>>;
+  for (const [name, type] of Object.entries(fields)) if (typeOf(given[name]) !== type) throw new Error(`its \`${name}\` is no ${type}`);
+  return value;
+}
+
+function typeOf(value: unknown): string {
+  return Array.isArray(value) ? "list" : value === null ? "nothing" : typeof value;
+}
+
+function read<T>(path: string, take: () => T): T {
   try {
-    return read();
+    return take();
   } catch (error) {
-    throw new NoRun(`cannot read ${place}: ${error instanceof Error ? error.message : String(error)}`);
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw new NoRun(`cannot read ${path}: ${missing ? "it is missing" : error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -1,4 +1,4 @@
-import type { EpochRecord, Observation, TaskMetrics } from "../runs/records.ts";
+import type { EpochRecord, EventRecord, Observation, TaskMetrics } from "../runs/records.ts";
 import {
   alignLines,
   type Column,
@@ -25,10 +25,18 @@ export function runReport(run: RunHistory): Page {
     ...inside(run, marks),
     happened(run),
   ];
-  return { title: run.description.model, facts: facts(run), sections: sections.filter(({ figures }) => figures.length > 0) };
+  const shown = sections.filter(({ title, figures }) => figures.length > 0 || title === findingsTitle);
+  return { title: run.description.model, facts: facts(run), sections: shown };
 }
 
-export function facts({ description, steps, epochs }: RunHistory): Page["facts"] {
+/** How a run ended, by its last event. */
+const endings: Partial<Record<EventRecord["event"], string>> = {
+  end: "finished",
+  interrupted: "interrupted",
+  not_finite: "stopped: not a finite number",
+};
+
+export function facts({ description, steps, epochs, events }: RunHistory): Page["facts"] {
   const { engine, backend, batch, accumulate, parameters, rows, seed, started, plec } = description;
   const trained = steps.reduce((sum, record) => sum + record.rows, 0);
   const seconds = steps.reduce((sum, record) => sum + record.seconds, 0);
@@ -44,6 +52,7 @@ export function facts({ description, steps, epochs }: RunHistory): Page["facts"]
     ["batch", accumulate > 1 ? `${batch} × ${accumulate}` : String(batch)],
     ["epochs", String(epochs.at(-1)?.epoch ?? 0)],
     ["speed", seconds > 0 ? `${Math.round(trained / seconds).toLocaleString("en")} rows/s` : "–"],
+    ["state", endings[events.at(-1)?.event ?? "start"] ?? "not finished"],
     ["seed", String(seed)],
     ["began", started.replace("T", " ").replace(/\..*/, " UTC")],
     ["plec", plec],
@@ -57,6 +66,7 @@ export function marksOf({ events }: RunHistory): readonly Mark[] {
     ["freeze", "freeze"],
     ["restart", "restart"],
     ["adatt", "adaTT"],
+    ["anneal", "annealed"],
     ["early_stop", "early stop"],
   ]);
   return events.flatMap(({ epoch, event, text }) => {
@@ -100,14 +110,17 @@ function outcome({ epochs }: RunHistory): Section {
   };
 }
 
-function findings(run: RunHistory): Section {
+const findingsTitle = "Findings";
+
+function findings({ findings: found }: RunHistory): Section {
   const table: Figure = {
     kind: "table",
     title: null,
     columns: ["epoch", "monitor", "what", "what to do"],
-    rows: run.findings.map(({ epoch, monitor, message, remedy }) => [shownNumber(epoch), monitor, message, remedy]),
+    rows: found.map(({ epoch, monitor, message, remedy }) => [shownNumber(epoch), monitor, message, remedy]),
   };
-  return { title: "Findings", text: null, figures: run.findings.length === 0 ? [] : [table] };
+  if (found.length === 0) return { title: findingsTitle, text: "None: no monitor saw a fault.", figures: [] };
+  return { title: findingsTitle, text: "Faults that monitors saw, each when it began.", figures: [table] };
 }
 
 function losses({ steps, description, epochs }: RunHistory, marks: readonly Mark[]): Section {
@@ -135,7 +148,10 @@ function losses({ steps, description, epochs }: RunHistory, marks: readonly Mark
         "learning rate",
         names.includes("metric/learning_rate") ? [{ name: "learning rate", points: points("metric/learning_rate") }] : [],
       ),
-      ...figure("gradient norm", names.includes("metric/gradient_norm") ? [{ name: "norm", points: points("metric/gradient_norm") }] : []),
+      ...figure(
+        "gradient norm",
+        names.includes("metric/gradient_norm") ? [{ name: "gradient norm", points: points("metric/gradient_norm") }] : [],
+      ),
     ],
   };
 }
@@ -282,13 +298,20 @@ function affinityLines(seen: readonly Observed[], marks: readonly Mark[]): LineF
   return lines("mean affinity with the other tasks", columns, marks);
 }
 
+const eventTitles: Partial<Record<EventRecord["event"], string>> = { adatt: "adaTT", anneal: "annealing" };
+
 function happened({ events }: RunHistory): Section {
   const told = events.filter(({ event }) => event !== "checkpoint");
   const table: Figure = {
     kind: "table",
     title: null,
     columns: ["epoch", "step", "event", ""],
-    rows: told.map(({ epoch, step, event, text }) => [shownNumber(epoch), step.toLocaleString("en"), event.replace("_", " "), text]),
+    rows: told.map(({ epoch, step, event, text }) => [
+      shownNumber(epoch),
+      step.toLocaleString("en"),
+      eventTitles[event] ?? event.replace("_", " "),
+      text,
+    ]),
   };
   return { title: "What happened", text: null, figures: told.length === 0 ? [] : [table] };
 }

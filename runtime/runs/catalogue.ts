@@ -9,7 +9,7 @@ export const trainingCatalogue = defineCatalogue({
     severity: "error",
     message: "{op} in `{path}` made {found}{backward}",
     why: "A NaN or an infinity spreads to every weight with the next step, so training stops before it takes that step; the op that made it is the one to mend.",
-    help: "Keep the op's operand where it is defined: `log(max(x, 1e-6))`, `x / max(n, 1)`, `exp(min(x, 60))`, `sqrt(x + 1e-6)`. `where` does not help: the gradient of the branch that is not taken is computed too. Losses from logits (`bce`, `nll`, `focal`) need none of this.",
+    help: "Keep the op's operand where it is defined: `log(max(x, 1e-6))`, `x / max(n, 1)`, `exp(min(x, 60))`, `sqrt(x + 1e-6)`. `where` does not help: the gradient of the branch that is not taken is computed too. Losses from logits (`bce`, `nll`, `focal`) need none of this. Where the operands are right and have grown from step to step, lower the learning rate or set `clip`.",
   },
   "train/not-finite-input": {
     severity: "error",

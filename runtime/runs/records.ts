@@ -131,6 +131,7 @@ export const eventNames = [
   "freeze",
   "restart",
   "adatt",
+  "anneal",
   "early_stop",
   "checkpoint",
   "resume",

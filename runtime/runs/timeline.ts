@@ -1,3 +1,4 @@
+import type { Annealing } from "../../compiler/training/annealings.ts";
 import type { TrainingPlan } from "../../compiler/training/plan.ts";
 import type { EventRecord } from "./records.ts";
 
@@ -13,8 +14,8 @@ export interface Moment {
 /** More are not told of: with a factor below 1 there would be no end of them. */
 const mostRestarts = 1000;
 
-/** What happens when, by epoch. */
-export function timeline(plan: TrainingPlan): readonly Moment[] {
+/** What happens when, by epoch. @param annealed  what the model's losses and penalties anneal within the plan's epochs */
+export function timeline(plan: TrainingPlan, annealed: readonly Annealing[]): readonly Moment[] {
   const moments: Moment[] = [];
   for (const [phase, { name, start, epochs, freeze, lr }] of plan.phases.entries()) {
     moments.push({ epoch: start, phase, event: "phase", text: `phase ${name}: ${epochs} epochs, learning rate ${lr}` });
@@ -22,7 +23,9 @@ export function timeline(plan: TrainingPlan): readonly Moment[] {
     for (const epoch of restarts(plan, epochs))
       moments.push({ epoch: start + epoch, phase, event: "restart", text: `the learning rate starts again at ${lr}` });
   }
-  const end = plan.phases.reduce((total, { epochs }) => total + epochs, 0);
+  for (const { end: epoch, terms } of annealed)
+    moments.push({ epoch, phase: null, event: "anneal", text: `the annealing of ${shownTerms(terms)} ends` });
+  const end = epochsOf(plan);
   const { adatt } = plan;
   if (adatt !== null && adatt.warmup < end)
     moments.push({ epoch: adatt.warmup, phase: null, event: "adatt", text: "adaTT weighs the tasks by their affinities from here on" });
@@ -36,6 +39,16 @@ export function timeline(plan: TrainingPlan): readonly Moment[] {
     });
   }
   return moments.sort((a, b) => a.epoch - b.epoch);
+}
+
+/** Epochs of all phases. */
+export function epochsOf({ phases }: TrainingPlan): number {
+  return phases.reduce((total, { epochs }) => total + epochs, 0);
+}
+
+function shownTerms(terms: readonly string[]): string {
+  const names = terms.map((name) => name.replace(/^penalty\//, ""));
+  return names.length > 3 ? `${names.slice(0, 2).join(", ")} and ${names.length - 2} more` : names.join(", ");
 }
 
 /** Epochs after the begin of a phase at which the learning rate starts again. */

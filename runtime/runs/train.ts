@@ -1,4 +1,5 @@
 import type { CheckedModel } from "../../compiler/model.ts";
+import { annealings } from "../../compiler/training/annealings.ts";
 import type { Phase, TrainingPlan } from "../../compiler/training/plan.ts";
 import { drawWeights } from "../../compiler/weights.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -14,10 +15,11 @@ import type { NonFinite } from "./find-non-finite.ts";
 import { Monitors } from "./monitors/monitors.ts";
 import { Observer, observedRows } from "./observe.ts";
 import { PhaseSteps, type StepTime, wrongTerms } from "./phase-steps.ts";
-import type { EventRecord, Observation, RunDescription, RunRecord, SplitMetrics, Terms } from "./records.ts";
+import type { EventRecord, Observation, RunDescription, RunRecord, SplitMetrics } from "./records.ts";
 import type { RunFolder } from "./run-folder.ts";
+import { selectionLoss } from "./selection.ts";
 import { TermSums } from "./term-sums.ts";
-import { type Moment, timeline } from "./timeline.ts";
+import { epochsOf, type Moment, timeline } from "./timeline.ts";
 
 export interface TrainJob {
   readonly model: CheckedModel;
@@ -111,7 +113,7 @@ class Run {
     this.#job = job;
     this.#monitors = new Monitors(job.description);
     this.#batches = Math.ceil((data.splits[0]?.rows ?? 0) / plan.batch);
-    this.#timeline = timeline(plan);
+    this.#timeline = timeline(plan, annealings(model, epochsOf(plan)));
     this.#weights = drawWeights({ params: model.parameters }, plan.seed);
     this.#state = from?.state ?? this.#freshWeights();
     this.#progress = from?.checkpoint.progress ?? atBeginning;
@@ -235,7 +237,7 @@ class Run {
     const { step } = this.#progress;
     const observed = await this.#observe(epoch);
     this.#record({ kind: "epoch", epoch, step, phase: phase.name, seconds, train, splits: this.#splits, observed });
-    const loss = selectionLoss(this.#job, this.#splits, train);
+    const loss = selectionLoss(this.#job.description, { splits: this.#splits, train });
     const { stop } = this.#early.observe(loss);
     const best = this.#progress.best === null || loss < this.#progress.best.loss ? { epoch, loss } : this.#progress.best;
     const isBest = best !== this.#progress.best;
@@ -330,15 +332,3 @@ const atBeginning: Progress = {
   told: 0,
   metricsBytes: 0,
 };
-
-/** The split by which the best weights are chosen and training stops early: the first that is not called `test`; null for the training rows' own loss. */
-export function selectionSplit(splits: Dataset["splits"]): string | null {
-  return splits.find(({ name }) => name !== trainSplit && name !== "test")?.name ?? null;
-}
-
-/** The tasks' mean losses, weighed as the spec says. */
-function selectionLoss({ data, description }: TrainJob, splits: SplitMetrics, train: Terms): number {
-  const split = selectionSplit(data.splits);
-  const lossOf = (task: string) => (split === null ? train[`loss/${task}`] : splits[split]?.[task]?.loss) ?? 0;
-  return description.tasks.reduce((total, { name, weight }) => total + weight * lossOf(name), 0);
-}

@@ -23,6 +23,7 @@ const pages = [
   "docs/lint/README.md",
   "examples/import/README.md",
   "docs/training-graph.md",
+  "docs/reports.md",
   "docs/starting.md",
   "docs/training.md",
   "docs/typescript.md",

@@ -5,6 +5,8 @@ import type { Figure, HeatFigure, LineFigure, Page, Section, TableFigure } from 
 const hues = ["#2f6fde", "#d9730d", "#159a80", "#c43f9c", "#7a5ae0", "#b58900", "#5b8c2a", "#d64550", "#2a9fc4", "#8d6e63"];
 const dashes: readonly (readonly number[])[] = [[], [6, 3], [2, 2]];
 const height = 210;
+/** Of the names of marks, which stand above a plot. */
+const markLine = 13;
 
 function element<K extends keyof HTMLElementTagNameMap>(
   name: K,
@@ -70,7 +72,7 @@ function heatOf({ rows, columns, values, low, high }: HeatFigure): HTMLTableElem
       element("th", { scope: "row" }, [name]),
       ...columns.map((column, j) => {
         const value = values[i]?.[j] ?? null;
-        const cell = element("td", { title: `${name}, ${column}` }, [value === null ? "" : value.toFixed(2)]);
+        const cell = element("td", { title: `${name}, ${column}` }, [value === null ? "" : value.toFixed(2).replace(/^-(0\.00)$/, "$1")]);
         if (value !== null) cell.style.background = heatColour(value, low, high);
         return cell;
       }),
@@ -93,6 +95,7 @@ function heatColour(value: number, low: number, high: number): string {
 function drawLines(figure: LineFigure, box: HTMLElement): void {
   const { lines, diagonal } = figure;
   const holder = element("div", { className: "plot" });
+  const band = markLine * markLines(figure);
   box.append(holder);
   const colourOf = (i: number) => hues[i % hues.length] ?? "";
   const dashOf = (i: number) => [...(dashes[Math.floor(i / hues.length) % dashes.length] ?? [])];
@@ -119,7 +122,8 @@ function drawLines(figure: LineFigure, box: HTMLElement): void {
   const plot = new uPlot(
     {
       width: Math.max(200, holder.clientWidth),
-      height,
+      height: height + band,
+      padding: [8 + band, null, null, null],
       legend: { show: false },
       cursor: { points: { size: 6 }, drag: { x: true, y: false } },
       scales: {
@@ -162,19 +166,22 @@ function drawLines(figure: LineFigure, box: HTMLElement): void {
     });
     return button;
   });
-  if (lines.length > 1) box.append(element("div", { className: "chips" }, chips));
-  new ResizeObserver(() => plot.setSize({ width: Math.max(200, holder.clientWidth), height })).observe(holder);
+  // A line that is alone and called as its figure is needs no name.
+  if (lines.length > 1 || lines[0]?.name !== figure.title) box.append(element("div", { className: "chips" }, chips));
+  new ResizeObserver(() => plot.setSize({ width: Math.max(200, holder.clientWidth), height: height + band })).observe(holder);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plot.redraw());
 }
 
-/** Upright lines where something happened, with their names where there is room; or the diagonal. */
-function drawMarks(plot: uPlot, { marks, diagonal }: LineFigure, colour: string): void {
+/** Names of marks above a plot stand in so many lines, so that neighbours seldom meet. */
+function markLines({ marks }: LineFigure): number {
+  return Math.min(3, Math.ceil(new Set(marks.map(({ x }) => x)).size / 2));
+}
+
+/** Upright lines where something happened, with their names above them where there is room; or the diagonal. */
+function drawMarks(plot: uPlot, figure: LineFigure, colour: string): void {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
   ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
   ctx.strokeStyle = colour;
   ctx.fillStyle = colour;
   ctx.lineWidth = ratio;
@@ -189,21 +196,25 @@ function drawMarks(plot: uPlot, { marks, diagonal }: LineFigure, colour: string)
     ctx.stroke();
   };
   const at = (value: number, scale: "x" | "y") => plot.valToPos(value, scale, true);
-  if (diagonal) stroke([at(0, "x"), at(0, "y")], [at(1, "x"), at(1, "y")]);
+  if (figure.diagonal) stroke([at(0, "x"), at(0, "y")], [at(1, "x"), at(1, "y")]);
+  const right = bbox.left + bbox.width;
   const places = new Map<number, string[]>();
-  for (const { x, name } of marks) places.set(x, [...(places.get(x) ?? []), name]);
+  for (const { x, name } of figure.marks) places.set(x, [...(places.get(x) ?? []), name]);
+  const lines = markLines(figure);
   const ends: number[] = [];
   for (const [x, names] of [...places].sort(([a], [b]) => a - b)) {
     const left = at(x, "x");
-    stroke([left, bbox.top], [left, bbox.top + bbox.height]);
+    // Zooming leaves some of them outside.
+    if (left < bbox.left - 1 || left > right + 1) continue;
     const text = names.join(", ");
-    const row = ends.findIndex((end) => end < left);
-    const line = row < 0 ? ends.length : row;
-    if (line > 2) continue;
     const width = ctx.measureText(text).width;
-    const start = Math.min(left + 4 * ratio, bbox.left + bbox.width - width);
-    ends[line] = start + width + 8 * ratio;
-    ctx.fillText(text, start, bbox.top + (12 + 13 * line) * ratio);
+    const start = Math.max(bbox.left, Math.min(left - 2 * ratio, right - width));
+    const free = Array.from({ length: lines }, (_, line) => line).find((line) => (ends[line] ?? 0) < start);
+    const top = bbox.top - (free === undefined ? 0 : markLine * free * ratio);
+    stroke([left, top], [left, bbox.top + bbox.height]);
+    if (free === undefined) continue;
+    ends[free] = start + width + 8 * ratio;
+    ctx.fillText(text, start, top - 4 * ratio);
   }
   ctx.restore();
 }

@@ -32,10 +32,10 @@ export function eachObservation(
   return (run) => (record) => (record.kind === "epoch" && record.observed !== null ? look(record.observed, run, record) : null);
 }
 
-/** `93 %`, with the digits that tell 0.997 from 1. */
+/** `93 %`, with the digits that tell 0.9997 from 1 and 0.003 from 0. */
 export function percent(share: number): string {
   const value = share * 100;
-  const digits = value > 99 && value < 100 ? 1 : value < 1 && value > 0 ? 2 : 0;
+  const digits = value > 99.99 || value < 0.01 ? 0 : value > 99.9 || value < 1 ? 2 : value > 99 ? 1 : 0;
   return `${value.toFixed(digits)} %`;
 }
 

@@ -1,4 +1,4 @@
-import { type Monitor, percent } from "./monitor.ts";
+import { formatFactor, type Monitor, percent } from "./monitor.ts";
 
 export const uncertaintyClamped: Monitor = {
   name: "uncertainty-clamped",
@@ -14,12 +14,8 @@ export const uncertaintyClamped: Monitor = {
     return Object.entries(record.observed.uncertainty).flatMap(([task, s]) => {
       const value = Math.abs(s) / clamp;
       if (value < uncertaintyClamped.threshold) return [];
-      const message = `the log variance of task ${task} is ${s.toFixed(2)}, ${percent(value)} of its clamp: its loss counts ${formatWeight(Math.exp(-s))}`;
+      const message = `the log variance of task ${task} is ${s.toFixed(2)}, ${percent(value)} of its clamp: its loss counts ${formatFactor(Math.exp(-s))} times`;
       return [{ subject: task, value, message }];
     });
   },
 };
-
-function formatWeight(weight: number): string {
-  return weight >= 1 ? `${weight.toPrecision(2)} times` : `a ${(1 / weight).toPrecision(2)}th`;
-}
