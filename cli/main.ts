@@ -427,7 +427,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
 
   command("types", "Generate TypeScript: types of inputs, targets and predictions, and a typed load().")
     .argument("<spec>", "the spec")
-    .option("-o, --output <file>", "the TypeScript file to write; without it, the text is printed")
+    .option("-o, --output <file>", "the TypeScript file to write; without it, or with -, the text is printed")
     .option("--check", "change nothing; fail when the file is out of date")
     .addOption(new Option("--watch", "keep it up to date until Ctrl-C, when the spec or an import changes").conflicts("check"))
     .addOption(model())
