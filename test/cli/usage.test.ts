@@ -45,6 +45,7 @@ describe("wrong use exits with 2, says why on standard error and prints nothing 
     [["compile", "specs", "-o", "x.onnx"], "specs is a folder"],
     [["run", "x.ple"], "name the rows with --input FILE, or make some up with --generate N"],
     [["run", "x.ple", "--generate", "0"], "--generate needs at least one row"],
+    [["run", "specs/mmoe.ple", "--generate", "99999999999"], "--generate 99999999999: a batch of MMoE has up to 3,050,402 rows"],
     [["run", "x.ple", "--generate", "1", "--input", "x.csv"], "cannot be used with option"],
     [["run", "x.ple", "--generate", "1", "--engine", "gpu"], "Allowed choices are ort, tfjs, interpreter."],
     [["run", "x.onnx", "--generate", "1", "--engine", "interpreter"], "the interpreter runs specs, not compiled models"],
