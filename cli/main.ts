@@ -27,9 +27,16 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** Says that plec has a bug, without a stack trace unless PLEC_DEBUG is set. */
+/** What V8 says where memory runs out, or where an array would be longer than any may be. */
+const outOfMemory = /^(Array buffer allocation failed|Invalid (typed )?array( buffer)? length|Invalid string length)/;
+
+/** Says that there is too little memory, or that plec has a bug, without a stack trace unless PLEC_DEBUG is set. */
 export function reportBug(error: unknown, io: Io): number {
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof RangeError && outOfMemory.test(message)) {
+    io.stderr.write(`plec: this takes more memory than there is: ${message}\n`);
+    return exitCodes.findings;
+  }
   io.stderr.write(`plec: internal error: ${message}\n`);
   io.stderr.write("This is a bug in plec. Please report it with the command line, the spec and the output of `plec --version`.\n");
   if (io.env.PLEC_DEBUG === "1" && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);

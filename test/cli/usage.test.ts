@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { reportBug } from "../../cli/main.ts";
 import { runCli } from "./run-cli.ts";
 
-const commands = ["check", "lint", "fmt", "compile", "run", "summary", "ir", "types", "init", "explain", "completions"];
+const commands =
+  "check lint fmt compile run train eval predict report compare synth summary ir diff import types init explain completions".split(" ");
 
 describe("help", () => {
   it("lists every command", async () => {
@@ -62,4 +64,23 @@ describe("wrong use exits with 2, says why on standard error and prints nothing 
     expect(stdout).toBe("");
     expect(code).toBe(2);
   });
+});
+
+it.each([
+  ["an array longer than any may be", () => new Float64Array(2 ** 40)],
+  ["a list longer than any may be", () => new Array(2 ** 33)],
+  ["a text longer than any may be", () => "a".repeat(2 ** 30)],
+])("%s is said to be too much memory, not a bug", (_, make) => {
+  let stderr = "";
+  const write = (text: string): void => {
+    stderr += text;
+  };
+  const stream = { write, isTerminal: false, columns: null };
+  const io = { stdout: stream, stderr: stream, readStdin: async () => "", env: {} };
+  try {
+    make();
+  } catch (error) {
+    expect(reportBug(error, io)).toBe(1);
+  }
+  expect(stderr).toMatch(/^plec: this takes more memory than there is: Invalid .+\n$/);
 });
