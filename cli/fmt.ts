@@ -49,16 +49,15 @@ async function formatStdin(options: FmtOptions, io: Io): Promise<number> {
 
 /** null for what is no text, which is printed: other bytes than it has would be written back. */
 function open(file: string, io: Io): Source | null {
-  try {
-    return new Source(
-      file,
-      reading(file, () => readText(file)),
-    );
-  } catch (error) {
-    if (!(error instanceof UnreadableText)) throw error;
-    printFindings([unreadable(null, file, error)], io.stderr, io);
-    return null;
-  }
+  return reading(file, () => {
+    try {
+      return new Source(file, readText(file));
+    } catch (error) {
+      if (!(error instanceof UnreadableText)) throw error;
+      printFindings([unreadable(null, file, error)], io.stderr, io);
+      return null;
+    }
+  });
 }
 
 /** null for a file with syntax errors, which are printed. */

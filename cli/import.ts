@@ -3,7 +3,7 @@ import { dirname, relative, resolve, sep } from "node:path";
 import { plainDiagnostic } from "../api/diagnostics.ts";
 import { checkSource } from "../compiler/driver.ts";
 import { importConfig } from "../compiler/import/import-config.ts";
-import { readText, UnreadableText } from "../compiler/read-text.ts";
+import { readText } from "../compiler/read-text.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { Source } from "../dsl/source.ts";
 import { writeFileAtomically } from "./atomic-write.ts";
@@ -44,15 +44,7 @@ export async function importSpec(config: string, options: ImportOptions, io: Io)
 }
 
 function open(path: string): Source {
-  try {
-    return new Source(
-      path,
-      reading(path, () => readText(path)),
-    );
-  } catch (error) {
-    if (error instanceof UnreadableText) throw new CommandError(`cannot read ${path}: ${error.message}`);
-    throw error;
-  }
+  return reading(path, () => new Source(path, readText(path)));
 }
 
 /** The path of a file as a spec in `folder` names it. */
