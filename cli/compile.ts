@@ -40,6 +40,8 @@ interface CompileOptions {
 }
 
 export async function compile(spec: string, options: CompileOptions, io: Io): Promise<number> {
+  if (options.output === "-")
+    throw new CommandError("-o - would print a compiled model, which is no text; name a file, or a folder for tfjs");
   const versions = checkVersions(options);
   if (options.train === true && options.withPreparation === true)
     throw new CommandError("--with-preparation is for predictions; a training step takes prepared batches");

@@ -1,5 +1,5 @@
 import { distance } from "fastest-levenshtein";
-import type { DiagnosticDefinition } from "../dsl/diagnostic.ts";
+import { type DiagnosticDefinition, generalMessage } from "../dsl/diagnostic.ts";
 import { allCodes, lintable, lintPage } from "./codes.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { formatTable } from "./table.ts";
@@ -7,7 +7,11 @@ import { formatTable } from "./table.ts";
 export async function explain(code: string | undefined, options: { readonly json?: boolean }, io: Io): Promise<number> {
   const codes = allCodes();
   if (code === undefined) {
-    const listed = [...codes].map(([name, { severity, message }]) => ({ code: name, severity, message }));
+    const listed = [...codes].map(([name, definition]) => ({
+      code: name,
+      severity: definition.severity,
+      message: generalMessage(definition),
+    }));
     if (options.json === true) io.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
     else io.stdout.write(`${formatTable(listed.map((entry) => [entry.code, entry.severity, entry.message])).join("\n")}\n`);
     return exitCodes.clean;
@@ -18,8 +22,9 @@ export async function explain(code: string | undefined, options: { readonly json
   return exitCodes.clean;
 }
 
-function describeCode(code: string, { severity, message, why, help, example }: DiagnosticDefinition): string {
-  const parts = [`${code} (${severity})`, `  ${message}`, "", `Why: ${why}`, "", `What to do: ${help}`];
+function describeCode(code: string, definition: DiagnosticDefinition): string {
+  const { severity, why, help, example } = definition;
+  const parts = [`${code} (${severity})`, `  ${generalMessage(definition)}`, "", `Why: ${why}`, "", `What to do: ${help}`];
   if (lintable(code)) parts.push("", `Examples and options: ${lintPage(code)}`);
   if (example !== undefined) parts.push("", "Example:", ...example.split("\n").map((line) => `  ${line}`.trimEnd()));
   return `${parts.join("\n")}\n`;

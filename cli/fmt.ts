@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { unreadable } from "../compiler/project.ts";
+import { readText, UnreadableText } from "../compiler/read-text.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { formatSource } from "../dsl/printer.ts";
 import { Source } from "../dsl/source.ts";
@@ -23,13 +24,10 @@ export async function fmt(paths: readonly string[], options: FmtOptions, io: Io)
   let broken = 0;
   const files = expandPaths(paths);
   for (const file of files) {
-    const source = new Source(
-      file,
-      reading(file, () => readFileSync(file, "utf8")),
-    );
-    const formatted = format(source, io);
+    const source = open(file, io);
+    const formatted = source === null ? null : format(source, io);
     if (formatted === null) broken += 1;
-    else if (formatted !== source.text) {
+    else if (formatted !== source?.text) {
       changed += 1;
       if (options.check !== true) await writeFileAtomically(file, [formatted]);
       io.stdout.write(`${options.check === true ? "not formatted: " : "formatted "}${file}\n`);
@@ -47,6 +45,19 @@ async function formatStdin(options: FmtOptions, io: Io): Promise<number> {
   if (options.check === true) return formatted === source.text ? exitCodes.clean : exitCodes.findings;
   io.stdout.write(formatted);
   return exitCodes.clean;
+}
+
+/** null for what is no text, which is printed: other bytes than it has would be written back. */
+function open(file: string, io: Io): Source | null {
+  return reading(file, () => {
+    try {
+      return new Source(file, readText(file));
+    } catch (error) {
+      if (!(error instanceof UnreadableText)) throw error;
+      printFindings([unreadable(null, file, error)], io.stderr, io);
+      return null;
+    }
+  });
 }
 
 /** null for a file with syntax errors, which are printed. */

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, relative, resolve, sep } from "node:path";
 import { plainDiagnostic } from "../api/diagnostics.ts";
 import { checkSource } from "../compiler/driver.ts";
 import { importConfig } from "../compiler/import/import-config.ts";
+import { readText } from "../compiler/read-text.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { Source } from "../dsl/source.ts";
 import { writeFileAtomically } from "./atomic-write.ts";
@@ -22,11 +23,11 @@ export async function importSpec(config: string, options: ImportOptions, io: Io)
   if (!/^[A-Za-z_]\w*$/.test(options.name)) throw new CommandError(`--name ${options.name} is no name: letters, digits and _`);
   const prints = options.output === "-";
   if (prints && options.json === true) throw new CommandError("-o - and --json both print; name a file to write");
-  const source = readText(config);
+  const source = open(config);
   const { features } = options;
   const folder = prints ? process.cwd() : dirname(resolve(options.output));
   if (!existsSync(folder)) throw new CommandError(`there is no folder ${folder} to write into`);
-  const schema = features === undefined ? null : { source: readText(features), path: pathFrom(folder, features) };
+  const schema = features === undefined ? null : { source: open(features), path: pathFrom(folder, features) };
   const { text, diagnostics } = importConfig(source, { schema, modelName: options.name });
   const checked = text === null ? [] : checkSource(prints ? "imported.ple" : options.output, text).diagnostics;
   const all = [...diagnostics, ...checked];
@@ -42,13 +43,8 @@ export async function importSpec(config: string, options: ImportOptions, io: Io)
   return written ? exitCodes.clean : exitCodes.findings;
 }
 
-function readText(path: string): Source {
-  const bytes = reading(path, () => readFileSync(path));
-  try {
-    return new Source(path, new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new CommandError(`cannot read ${path}: it is not UTF-8 text`);
-  }
+function open(path: string): Source {
+  return reading(path, () => new Source(path, readText(path)));
 }
 
 /** The path of a file as a spec in `folder` names it. */

@@ -5,7 +5,7 @@ import { defaultConfig, findConfig, type LintConfig, readConfig } from "../compi
 import { Linter } from "../compiler/check/lint/engine/linter.ts";
 import { lintRules } from "../compiler/check/lint/engine/table.ts";
 import { inspectFile } from "../compiler/driver.ts";
-import type { Diagnostic } from "../dsl/diagnostic.ts";
+import { type Diagnostic, generalMessage } from "../dsl/diagnostic.ts";
 import { closest } from "../dsl/suggest.ts";
 import { type FoundFile, fixFiles, isSafe } from "./fix-files.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
@@ -92,10 +92,10 @@ function knownCode(text: string): string {
 }
 
 function listRules(options: LintOptions, io: Io): number {
-  const rules = [...lintDefinitions].map(([code, { severity, message }]) => ({
+  const rules = [...lintDefinitions].map(([code, definition]) => ({
     code,
-    severity,
-    message,
+    severity: definition.severity,
+    message: generalMessage(definition),
     options: Object.fromEntries(Object.entries(lintRules.get(code)?.options ?? {}).map(([name, option]) => [name, option.default])),
   }));
   if (options.json === true) io.stdout.write(`${JSON.stringify(rules, null, 2)}\n`);

@@ -27,9 +27,16 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** Says that plec has a bug, without a stack trace unless PLEC_DEBUG is set. */
+/** What V8 says where memory runs out, or where an array would be longer than any may be. */
+const outOfMemory = /^(Array buffer allocation failed|Invalid (typed )?array( buffer)? length|Invalid string length)/;
+
+/** Says that there is too little memory, or that plec has a bug, without a stack trace unless PLEC_DEBUG is set. */
 export function reportBug(error: unknown, io: Io): number {
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof RangeError && outOfMemory.test(message)) {
+    io.stderr.write(`plec: this takes more memory than there is: ${message}\n`);
+    return exitCodes.findings;
+  }
   io.stderr.write(`plec: internal error: ${message}\n`);
   io.stderr.write("This is a bug in plec. Please report it with the command line, the spec and the output of `plec --version`.\n");
   if (io.env.PLEC_DEBUG === "1" && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
@@ -427,7 +434,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
 
   command("types", "Generate TypeScript: types of inputs, targets and predictions, and a typed load().")
     .argument("<spec>", "the spec")
-    .option("-o, --output <file>", "the TypeScript file to write; without it, the text is printed")
+    .option("-o, --output <file>", "the TypeScript file to write; without it, or with -, the text is printed")
     .option("--check", "change nothing; fail when the file is out of date")
     .addOption(new Option("--watch", "keep it up to date until Ctrl-C, when the spec or an import changes").conflicts("check"))
     .addOption(model())

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { readText } from "../compiler/read-text.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { Source } from "../dsl/source.ts";
 import { DataError } from "../runtime/data/catalogue.ts";
@@ -21,7 +21,7 @@ export interface PlacedMapping {
 
 /** Reads a data mapping; findings go to standard error. @throws CommandError when it has any */
 export function loadMapping(path: string, io: Io): PlacedMapping {
-  const text = reading(path, () => readFileSync(path, "utf8"));
+  const text = reading(path, () => readText(path));
   const diagnostics: Diagnostic[] = [];
   const mapping = readMapping(new Source(path, text), diagnostics);
   if (mapping === null) throw findingsError(path, diagnostics, io);

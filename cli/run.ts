@@ -4,7 +4,7 @@ import { readBatchFile } from "../runtime/batch-file.ts";
 import type { ModelDescription } from "../runtime/description.ts";
 import { type Batch, EngineMissing, tensorToLists } from "../runtime/engine.ts";
 import type { TfjsBackend } from "../runtime/engines/tfjs-backends.ts";
-import { generateBatch } from "../runtime/generate.ts";
+import { generateBatch, mostGenerated } from "../runtime/generate.ts";
 import { prepareBatch } from "../runtime/inputs.ts";
 import { graphModelFolder, ModelFileError, type OpenModel, openChecked, openCompiled } from "../runtime/open-model.ts";
 import { describeSystemError, isSystemError } from "./atomic-write.ts";
@@ -13,6 +13,7 @@ import { CommandError, exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
 import { matchNames } from "./match-names.ts";
 import { outputTables, predictionTable } from "./predictions.ts";
+import { formatCount } from "./table.ts";
 import { resolveWeights } from "./weights.ts";
 
 interface RunOptions {
@@ -41,7 +42,7 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<nu
     const outputs = selectOutputs(description, options.outputs);
     const batch =
       options.input === undefined
-        ? generateBatch(description, options.generate ?? 1, options.seed)
+        ? generateRows(description, options.generate ?? 1, options.seed)
         : await readBatch(description, options.input, io);
     const tasks = options.onlyOutputs === true ? [] : description.tasks;
     const results = await engine.run(batch, [...tasks.map((task) => task.name), ...outputs]);
@@ -86,6 +87,12 @@ async function load(file: string, options: RunOptions, io: Io): Promise<OpenMode
     if (isSystemError(error)) throw new CommandError(`cannot read ${file}: ${describeSystemError(error)}`);
     throw error;
   }
+}
+
+function generateRows(description: ModelDescription, rows: number, seed: number): Batch {
+  const most = mostGenerated(description);
+  if (rows > most) throw new CommandError(`--generate ${rows}: a batch of ${description.name} has up to ${formatCount(most)} rows`);
+  return generateBatch(description, rows, seed);
 }
 
 async function readBatch(description: ModelDescription, path: string, io: Io): Promise<Batch> {

@@ -1,6 +1,6 @@
 import { isAbsolute, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Diagnostic, DiagnosticDefinition, Fix, Severity } from "../dsl/diagnostic.ts";
+import { type Diagnostic, type DiagnosticDefinition, type Fix, generalMessage, type Severity } from "../dsl/diagnostic.ts";
 import type { Span } from "../dsl/source.ts";
 import { allCodes } from "./codes.ts";
 import { plecVersion } from "./version.ts";
@@ -30,7 +30,7 @@ function toRule(id: string, definition: DiagnosticDefinition | undefined): objec
   if (definition === undefined) return { id };
   return {
     id,
-    shortDescription: { text: definition.message },
+    shortDescription: { text: generalMessage(definition) },
     fullDescription: { text: definition.why },
     help: { text: definition.help },
     defaultConfiguration: { level: levelOf(definition.severity) },

@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { UnreadableText } from "../compiler/read-text.ts";
 import { describeSystemError, isSystemError } from "./atomic-write.ts";
 import { CommandError } from "./io.ts";
 
@@ -27,11 +28,12 @@ function specsBelow(folder: string): readonly string[] {
   });
 }
 
-/** Runs `read`, a failure of the system being the user's to solve. */
+/** Runs `read`; what the system refuses, and what is no text, is the user's to solve. */
 export function reading<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
+    if (error instanceof UnreadableText) throw new CommandError(`cannot read ${path}: ${error.message}`);
     if (isSystemError(error)) throw new CommandError(`cannot read ${path}: ${describeSystemError(error)}`);
     throw error;
   }

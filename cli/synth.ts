@@ -9,7 +9,7 @@ import { writeCustomers } from "../runtime/synth/write-table.ts";
 import { describeSystemError, isSystemError, replaceWrittenFile, writeFilesAtomically } from "./atomic-write.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { loadModel } from "./load-model.ts";
-import { formatTable, plural } from "./table.ts";
+import { formatCount, formatTable, plural } from "./table.ts";
 
 interface SynthOptions {
   readonly rows: number;
@@ -21,12 +21,16 @@ interface SynthOptions {
   readonly json?: boolean;
 }
 
+/** What customers have in common is held in memory for all of them. */
+const mostRows = 10_000_000;
+
 /** Writes made-up customers, the plan that they follow, and on request the mapping that reads them. */
 export async function synth(spec: string, options: SynthOptions, io: Io): Promise<number> {
   const { output, rows, seed, missing, mapping } = options;
   const format = /\.parquet$/i.test(output) ? "parquet" : /\.csv(\.gz)?$/i.test(output) ? "csv" : null;
   if (format === null) throw new CommandError(`${output}: customers are written as .parquet, .csv or .csv.gz`);
   if (rows === 0) throw new CommandError("--rows 0 makes nobody");
+  if (rows > mostRows) throw new CommandError(`--rows makes up to ${formatCount(mostRows)}; another --seed makes others`);
   if (!(missing >= 0 && missing < 1)) throw new CommandError("--missing is a share from 0 up and below 1");
   const model = loadModel(spec, options.model, io);
   const { inputs } = describeModel(model);

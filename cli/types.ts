@@ -20,7 +20,7 @@ interface TypesOptions {
 type Outcome = "written" | "unchanged" | "outdated";
 
 export async function types(spec: string, options: TypesOptions, io: Io): Promise<number> {
-  const { output } = options;
+  const output = options.output === "-" ? undefined : options.output;
   if (output === undefined) {
     for (const option of ["check", "watch", "json"] as const) {
       if (options[option] === true) throw new CommandError(`--${option} needs the file: name it with -o FILE`);

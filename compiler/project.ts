@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { File, Import, StringLiteral } from "../dsl/ast.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
@@ -6,6 +6,7 @@ import { parse } from "../dsl/parser.ts";
 import { Source, type Span } from "../dsl/source.ts";
 import { closest } from "../dsl/suggest.ts";
 import { finding } from "./check/catalogue.ts";
+import { readText, UnreadableText } from "./read-text.ts";
 import { expandSchemas } from "./yaml/expand-schemas.ts";
 
 /** A parsed file with what its imports stand for. */
@@ -47,7 +48,6 @@ export interface ProjectOptions {
 }
 
 const extension = ".ple";
-const largestFile = 4 * 1024 * 1024;
 
 /** Reads a file and all that it imports. */
 export function loadProject(entryPath: string, options: ProjectOptions): Project {
@@ -114,13 +114,9 @@ class Loader {
 
   #read(path: string, name: string, span: Span | null): string | null {
     try {
-      if (statSync(path).size > largestFile) {
-        this.diagnostics.push(finding("import/unreadable", span, { path: name, reason: "it is larger than 4 MB" }));
-        return null;
-      }
-      return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+      return readText(path);
     } catch (error) {
-      this.diagnostics.push(finding("import/unreadable", span, { path: name, reason: readFailure(error) }));
+      this.diagnostics.push(unreadable(span, name, error));
       return null;
     }
   }
@@ -215,8 +211,14 @@ class Loader {
   }
 }
 
+/** That a file cannot be read, at the import that names it, or else at its own start. */
+export function unreadable(importedBy: Span | null, name: string, error: unknown): Diagnostic {
+  const span = importedBy ?? { source: new Source(name, ""), start: 0, end: 0 };
+  return finding("import/unreadable", span, { path: name, reason: readFailure(error) });
+}
+
 function readFailure(error: unknown): string {
-  if (error instanceof TypeError) return "it is not UTF-8 text";
+  if (error instanceof UnreadableText) return error.message;
   const code = (error as NodeJS.ErrnoException).code;
   return { ENOENT: "there is no such file", EACCES: "permission denied", EISDIR: "it is a folder" }[code ?? ""] ?? String(code ?? error);
 }

@@ -22,12 +22,12 @@ export interface Fix {
   readonly safe: boolean;
 }
 
-/** One finding. Codes are stable; see `diagnostics-catalogue.ts`. */
+/** One finding. Codes are stable: the keys of the catalogues. */
 export interface Diagnostic {
   readonly code: string;
   readonly severity: Severity;
   readonly message: string;
-  /** null only where no source exists, such as an unreadable file. */
+  /** null only where there is no text to point into. */
   readonly span: Span | null;
   readonly notes: readonly Note[];
   readonly help: string | null;
@@ -38,6 +38,8 @@ export interface DiagnosticDefinition {
   readonly severity: Severity;
   /** Message with `{placeholder}`s. */
   readonly message: string;
+  /** What it is in general, where the message is put together by what finds it. */
+  readonly summary?: string;
   /** Why this is a finding: one to three sentences for `plec explain`. */
   readonly why: string;
   /** What to do about it, in general, for `plec explain`. */
@@ -45,6 +47,9 @@ export interface DiagnosticDefinition {
   /** A smallest wrong example for `plec explain`, as `.ple` source. */
   readonly example?: string;
 }
+
+/** What a code says before any file is read: its message with the names of placeholders. */
+export const generalMessage = ({ summary, message }: DiagnosticDefinition): string => summary ?? message;
 
 type PlaceholdersOf<Text extends string> = Text extends `${string}{${infer Key}}${infer Rest}` ? Key | PlaceholdersOf<Rest> : never;
 

@@ -65,6 +65,7 @@ function lastLine(span: Span): number {
 /** The first and the last line of a span, marked. */
 function frame(span: Span, gutter: number, width: number, paint: Paint, colors: Colors): string[] {
   const { source } = span;
+  if (source.text === "") return [];
   const first = source.position(span.start).line;
   const last = lastLine(span);
   const shown = last - first > 1 ? [first, null, last] : last > first ? [first, last] : [first];

@@ -23,12 +23,22 @@ function isMask(input: InputDescription, model: ModelDescription): boolean {
   return input.dtype === "f32" && input.name.endsWith("_mask") && model.inputs.some(({ name }) => `${name}_mask` === input.name);
 }
 
-function generateInput(input: InputDescription, mask: boolean, rows: number, random: () => number): Tensor {
-  const shape = input.shape.map((dim) => {
+/** The most rows that one batch is made up of: those with 2^25 values. */
+export function mostGenerated({ inputs }: ModelDescription): number {
+  const values = inputs.reduce((sum, input) => sum + sizeOf(shapeOf(input, 1)), 0);
+  return Math.max(1, Math.floor(2 ** 25 / Math.max(1, values)));
+}
+
+function shapeOf(input: InputDescription, rows: number): readonly number[] {
+  return input.shape.map((dim) => {
     if (typeof dim === "number") return dim;
     if (!/^\w+$/.test(dim)) throw new Error(`cannot choose a size for the dim ${dim} of input ${input.name}`);
     return dim === batchSymbol ? rows : dynamicSize;
   });
+}
+
+function generateInput(input: InputDescription, mask: boolean, rows: number, random: () => number): Tensor {
+  const shape = shapeOf(input, rows);
   const draw = (): number => {
     if (input.dtype === "f32") return random();
     if (input.dtype === "bool") return random() < 0.5 ? 0 : 1;

@@ -92,7 +92,7 @@ try {
   const project = join(folder, "project");
   plec("init", "project", "--architecture", "mmoe", "--yes");
   run("npm", ["install", "--no-audit", "--no-fund", join(folder, filename)], project);
-  for (const script of ["check", "format:check", "types:check", "test", "compile"]) {
+  for (const script of ["check", "format:check", "types:check", "test", "compile", "synth", "train"]) {
     run("npm", ["run", script], project);
     expect(true, `npm run ${script} in a project that plec init made`);
   }

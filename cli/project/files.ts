@@ -32,7 +32,16 @@ export function projectFiles(project: NewProject): ReadonlyMap<string, string> {
   ]);
 }
 
-function manifest({ name, version }: NewProject): string {
+/** As many made-up rows as a first training takes in a few minutes and gigabytes: 5,000, and fewer where a row holds thousands of values. */
+function rowsToStart({ inputs }: CheckedModel): number {
+  const values = inputs.reduce(
+    (sum, { shape }) => sum + shape.slice(1).reduce<number>((n, dim) => n * (typeof dim === "number" ? dim : 50), 1),
+    0,
+  );
+  return Math.min(5000, Math.max(200, 100 * Math.round(2e4 / values)));
+}
+
+function manifest({ name, model, version }: NewProject): string {
   const content = {
     name,
     version: "0.1.0",
@@ -45,7 +54,7 @@ function manifest({ name, version }: NewProject): string {
       types: "plec types model.ple -o src/model.ts",
       "types:check": "plec types model.ple -o src/model.ts --check",
       compile: "plec compile model.ple -o model.onnx",
-      synth: "plec synth model.ple --rows 5000 -o data/train.parquet",
+      synth: `plec synth model.ple --rows ${rowsToStart(model)} -o data/train.parquet`,
       train: "plec train model.ple --data data.yaml --out runs/1",
       test: "tsc && node --test build/test/*.test.js",
     },

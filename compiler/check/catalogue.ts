@@ -86,6 +86,7 @@ export const catalogue = defineCatalogue({
   "type/dtype": {
     severity: "error",
     message: "{message}",
+    summary: "element types that do not go together",
     why: "Tensors of different element types do not mix; nothing is converted silently.",
     help: "Convert with `f32(x)` or `i32(x)`.",
   },
@@ -104,6 +105,7 @@ export const catalogue = defineCatalogue({
   "type/range": {
     severity: "error",
     message: "{message}",
+    summary: "a number outside of the range that has a meaning here",
     why: "The value lies outside of what has a meaning here.",
     help: "Use a value in the stated range.",
   },
@@ -111,6 +113,7 @@ export const catalogue = defineCatalogue({
   "dim/mismatch": {
     severity: "error",
     message: "{message}",
+    summary: "two widths that must be equal, and are not",
     why: "A dim is part of a tensor's type. Every stated or implied width is proven equal to the width that arrives, before anything runs.",
     help: "The notes show where both widths come from; change the one that is wrong.",
     example: "model M {\n  input x: f32[B, 10]\n  let h: f32[B, 12] = x\n}",
@@ -124,6 +127,7 @@ export const catalogue = defineCatalogue({
   "dim/rank": {
     severity: "error",
     message: "{message}",
+    summary: "a tensor with more or fewer axes than are taken",
     why: "The number of axes is part of a tensor's type.",
     help: "Add an axis with `x[.., none]`, or remove one with a reduction, an index or `reshape`.",
   },
@@ -137,6 +141,7 @@ export const catalogue = defineCatalogue({
   "dim/slice-past-end": {
     severity: "error",
     message: "{message}",
+    summary: "a slice that reaches past the end of its axis",
     why: "A slice must lie within its axis.",
     help: "Check the bounds.",
     example: "model M {\n  input x: f32[B, 8]\n  let y = x[:, 4:10]\n}",
@@ -414,6 +419,7 @@ export const catalogue = defineCatalogue({
   "task/classes": {
     severity: "error",
     message: "{message}",
+    summary: "a width that does not fit the kind of a task",
     why: "The number in parentheses is the width of the task's logits: classes(n) needs n ≥ 2, embedding(n) n ≥ 1, binary takes none.",
     help: "State a width that fits the kind.",
   },
@@ -513,6 +519,7 @@ export const catalogue = defineCatalogue({
   "train/setting": {
     severity: "error",
     message: "{message}",
+    summary: "a setting of the train block that training does not take",
     why: "The train block is checked against the settings that training knows.",
     help: "See `docs/language.md`, section 7.",
   },

@@ -87,7 +87,8 @@ export function resolveNames(
   for (const item of file.items) {
     const before = places.get(item.name.text);
     if (before !== undefined || (names.has(item.name.text) && item.kind !== "Model")) {
-      const notes = before === undefined ? [] : [{ message: "declared here first", span: before.span }];
+      const first = before?.span ?? names.find(item.name.text)?.span ?? null;
+      const notes = [{ message: `${before === undefined ? "imported" : "declared"} here first`, span: first }];
       diagnostics.push(finding("name/duplicate", item.name.span, { name: item.name.text }, { notes }));
     }
     places.set(item.name.text, item.name);
@@ -139,10 +140,12 @@ class Resolver {
   definition(definition: Definition, outer: Names): void {
     const names = new Names(outer);
     for (const variable of variablesIn(definition.parameters)) names.add(variable);
-    const seen = new Names(null);
+    const seen = new Map<string, Span>();
     for (const { name, type, defaultValue } of definition.parameters) {
-      if (seen.has(name.text)) this.#diagnostics.push(finding("name/duplicate", name.span, { name: name.text }));
-      seen.add(name.text);
+      const before = seen.get(name.text);
+      const notes = [{ message: "declared here first", span: before ?? null }];
+      if (before !== undefined) this.#diagnostics.push(finding("name/duplicate", name.span, { name: name.text }, { notes }));
+      seen.set(name.text, before ?? name.span);
       this.type(type, names);
       if (defaultValue !== null) this.expr(defaultValue, names);
       names.add(name.text, name.span);

@@ -183,9 +183,13 @@ export class ModelScope implements Scope {
   #evaluateBank(bank: Bank, unit: EvaluationUnit | null, context: Context): StaticValue {
     const place = placeOf(bank.name.text, unit);
     const fields = new Map<string, StaticValue>();
+    const spans = new Map<string, Span>();
     for (const entry of bank.entries) {
       for (const name of this.#entryNames(entry, context)) {
-        if (fields.has(name)) report(context, "name/duplicate", entry.name.span, { name });
+        const before = spans.get(name);
+        if (before !== undefined)
+          report(context, "name/duplicate", entry.name.span, { name }, { notes: [{ message: "declared here first", span: before }] });
+        spans.set(name, before ?? entry.name.span);
         fields.set(
           name,
           this.#evaluateEntry(bank, entry, name, unit, { ...context, place: place.child(name), labels: labelCalls(entry.value) }),

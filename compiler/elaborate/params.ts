@@ -11,8 +11,8 @@ import { formatType } from "./match-type.ts";
 import { elementCount, formatCount, toTensor } from "./tensors.ts";
 import { describe, poison, type StaticValue, tensorValue } from "./value.ts";
 
-/** Parameters beyond this many values are typing mistakes. */
-const largestParam = 2 ** 34;
+/** Parameters beyond this many values are typing mistakes, and no array of V8 holds more. */
+const largestParam = 2 ** 32;
 
 /** A `param` statement: a trainable tensor named by its place, made once for each instance. */
 export function declareParam(statement: Param, context: Context): StaticValue {

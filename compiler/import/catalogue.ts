@@ -18,6 +18,7 @@ export const configCatalogue = defineCatalogue({
   "config/conflict": {
     severity: "error",
     message: "{message}",
+    summary: "a configuration that contradicts itself",
     why: "Two parts of the configuration contradict each other, or one names what is not there. Either could be the one that is meant.",
     help: "Correct the configuration; nothing is written until it agrees with itself.",
   },

@@ -161,7 +161,9 @@ export class Section {
   /** Says that a key which must be there is not. */
   missing(key: string): null {
     this.#read.add(key);
-    this.#report.diagnostics.push(yamlFinding("yaml/missing-key", this.span, { what: `\`${this.path}\``, key }));
+    this.#report.diagnostics.push(
+      yamlFinding("yaml/missing-key", this.span, { what: this.path === "" ? "the configuration" : `\`${this.path}\``, key }),
+    );
     return null;
   }
 

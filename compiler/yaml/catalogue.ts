@@ -6,6 +6,7 @@ export const yamlCatalogue = defineCatalogue({
   "yaml/syntax": {
     severity: "error",
     message: "{message}",
+    summary: "a file that is not YAML of one document",
     why: "The file is not YAML 1.2 of one document: a key stands twice, an indentation or a bracket is wrong, or an anchor is missing.",
     help: "Correct the YAML; the frame shows where its parser stopped.",
   },
@@ -48,6 +49,7 @@ export const yamlCatalogue = defineCatalogue({
   "schema/width": {
     severity: "error",
     message: "{message}",
+    summary: "a width of a feature schema that does not add up",
     why: "The groups of a schema partition the columns: a stated width is proven against what stands inside.",
     help: "Correct the width, or what it adds up.",
   },

@@ -48,6 +48,7 @@ export const dataCatalogue = defineCatalogue({
   "data/setting": {
     severity: "error",
     message: "{message}",
+    summary: "a setting that does not go with this input or label",
     why: "Each setting belongs to a kind of input or label; one that has no effect is a mistake.",
     help: "See docs/data.md for what goes with what.",
   },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { catalogue } from "../../compiler/check/catalogue.ts";
+import { checkSource } from "../../compiler/driver.ts";
 import { callCases } from "./cases/calls.ts";
 import { dimCases } from "./cases/dims.ts";
 import { importCases } from "./cases/imports.ts";
@@ -40,6 +41,16 @@ test("every code of the catalogue has a case", () => {
     ...Object.values(tables).flatMap((cases) => cases.flatMap(([, , ...findings]) => findings.map((finding) => finding.split(" ")[0]))),
   ]);
   expect(Object.keys(catalogue).filter((code) => !covered.has(code))).toEqual([]);
+});
+
+test("whatever is declared twice shows both places", () => {
+  const found = [...nameCases, ...modelCases].flatMap(([title, source]) =>
+    checkSource("case.ple", source)
+      .diagnostics.filter(({ code }) => code === "name/duplicate")
+      .map(({ notes }) => [title, notes.filter(({ span }) => span !== null).length] as const),
+  );
+  expect(found.length).toBeGreaterThan(15);
+  expect(found.filter(([, places]) => places === 0)).toEqual([]);
 });
 
 test("titles are unique within a table", () => {

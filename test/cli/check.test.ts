@@ -55,6 +55,22 @@ describe("plec check", () => {
     expect(line).toContain("wrong");
   });
 
+  it.each(["check", "lint"])("%s names the file that it cannot read, for machines too", async (command) => {
+    const file = folder.path("bytes.ple");
+    writeFileSync(file, new Uint8Array([0x6d, 0xff, 0xfe]));
+    const { code, stdout } = await runCli([command, "--json", file]);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout).diagnostics).toMatchObject([{ code: "import/unreadable", file, range: { start: { line: 1, column: 1 } } }]);
+    const { stdout: sarif } = await runCli([command, "--sarif", "-", file]);
+    expect(JSON.parse(sarif).runs[0].results[0].locations).toHaveLength(1);
+  });
+
+  it("reads a device without an end no further than a spec may reach", async () => {
+    const { code, stdout } = await runCli(["check", "/dev/zero"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain("cannot read `/dev/zero`: it is larger than 4 MB");
+  });
+
   it("lets warnings pass unless told otherwise", async () => {
     expect((await runCli(["check", folder.path("warning.ple")])).code).toBe(0);
     expect((await runCli(["check", folder.path("warning.ple"), "--max-warnings", "1"])).code).toBe(0);
@@ -108,6 +124,7 @@ describe("plec check --sarif", () => {
       for (const key of ["startLine", "startColumn", "endLine", "endColumn"]) expect(region[key]).toBeGreaterThanOrEqual(1);
     }
     for (const rule of run.tool.driver.rules) {
+      expect(rule.shortDescription.text).not.toBe("{message}");
       expect(rule).toMatchObject({
         shortDescription: { text: expect.any(String) },
         fullDescription: { text: expect.any(String) },

@@ -190,6 +190,7 @@ describe("what cannot be compiled", () => {
     [["--opset", "22"], "--opset 22 cannot be written"],
     [["--opset", "19", "--ir-version", "8"], "--ir-version 8 cannot be written; with opset 19 it is 9 to 10"],
     [["--ir-version", "11"], "--ir-version 11 cannot be written; with opset 17 it is 8 to 10"],
+    [["-o", "-"], "-o - would print a compiled model"],
     [["--precision", "fp8"], "Allowed choices are fp32, fp16"],
   ])("%j", async (options, message) => {
     const target = folder.path("never.onnx");

@@ -31,6 +31,16 @@ describe("plec fmt", () => {
     expect(await runCli(["fmt", ...argv], { stdin: untidy })).toEqual({ code: 0, stdout: good, stderr: "" });
   });
 
+  it("leaves what is not UTF-8 as it is, byte for byte", async () => {
+    const file = folder.path("latin.ple");
+    const bytes = Buffer.from(`// caf\u00e9\n${untidy}`, "latin1");
+    writeFileSync(file, bytes);
+    const { code, stdout, stderr } = await runCli(["fmt", file, folder.path("good.ple")]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "2 files: 0 formatted, 1 with errors left as they are\n" });
+    expect(stderr).toBe(`${file}:1:1 error import/unreadable: cannot read \`${file}\`: it is not UTF-8 text\n`);
+    expect(readFileSync(file)).toEqual(bytes);
+  });
+
   it("refuses a broken file", async () => {
     const { code, stdout, stderr } = await runCli(["fmt", folder.path("broken.ple")]);
     expect(code).toBe(1);

@@ -107,6 +107,12 @@ describe.each(architectureNames())("a project from %s", (architecture) => {
   });
 });
 
+it("makes up fewer rows where a row is long, so that a first training stays small", () => {
+  const rowsOf = (architecture: string) =>
+    /--rows (\d+)/.exec(JSON.parse(readFileSync(consumer.path(`${architecture}/package.json`), "utf8")).scripts.synth)?.[1];
+  expect([rowsOf("mmoe"), rowsOf("ple_cluster_adatt")]).toEqual(["5000", "300"]);
+});
+
 it("a project trains on made-up rows", { timeout: 60_000 }, async () => {
   const at = (path: string) => consumer.path(join("mmoe", path));
   const made = await runCli(["synth", at("model.ple"), "--rows", "200", "-o", at("data/train.parquet")]);

@@ -130,12 +130,13 @@ describe("plec explain", () => {
   it("lists every code, and explains each one listed", async () => {
     const { code, stdout } = await runCli(["explain", "--json"]);
     expect(code).toBe(0);
-    const codes: { code: string; severity: string }[] = JSON.parse(stdout);
+    const codes: { code: string; severity: string; message: string }[] = JSON.parse(stdout);
     expect(codes.map((entry) => entry.code)).toEqual(expect.arrayContaining(["import/not-found", "input/id-range"]));
     expect(new Set(codes.map((entry) => entry.code)).size).toBe(codes.length);
     for (const entry of codes) {
       const explained = await runCli(["explain", entry.code]);
       expect(explained).toMatchObject({ code: 0, stderr: "" });
+      expect(entry.message).not.toBe("{message}");
       expect(explained.stdout).toMatch(/^.+\n {2}.+\n\nWhy: .+\n\nWhat to do: .+\n/);
     }
     expect((await runCli(["explain"])).stdout.trimEnd().split("\n")).toHaveLength(codes.length);

@@ -148,6 +148,17 @@ describe("the configuration of plec lint", () => {
     });
   });
 
+  it("must be text, and one that ends", async () => {
+    writeFileSync(folder.path("bytes.yaml"), new Uint8Array([0x61, 0xff]));
+    for (const [config, reason] of [
+      [folder.path("bytes.yaml"), "it is not UTF-8 text"],
+      ["/dev/zero", "it is larger than 4 MB"],
+    ] as const) {
+      const { code, stderr } = await runCli(["lint", "specs/mmoe.ple", "--config", config]);
+      expect({ code, stderr }).toEqual({ code: 2, stderr: `plec: cannot read ${config}: ${reason}\n` });
+    }
+  });
+
   it("shows its own mistakes in its own text, and lints nothing then", async () => {
     const sub = configured("wrong", "lint:\n  rules:\n    group-of-on: off\n", { "a.ple": groups });
     const { code, stdout } = await runCli(["lint", sub]);

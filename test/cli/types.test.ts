@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { runCli, temporaryFolder } from "./run-cli.ts";
@@ -23,6 +23,12 @@ describe("plec types", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain('export type Task = "ctr" | "stage";\n');
     expect(stdout).toContain("  readonly more?: Vector | null | undefined;\n");
+  });
+
+  it("prints with -o -", async () => {
+    writeFileSync(spec, good);
+    expect(await types("-o", "-")).toEqual(await types());
+    expect(existsSync("-")).toBe(false);
   });
 
   it("writes the file, and does not touch it when the spec is unchanged", async () => {
@@ -86,6 +92,7 @@ describe("plec types", () => {
     ["a model that is not there", good, ["--model", "Big"], 2, "has no model Big; it has Small"],
     ["--check without a file", good, ["--check"], 2, "--check needs the file: name it with -o FILE"],
     ["--watch without a file", good, ["--watch"], 2, "--watch needs the file: name it with -o FILE"],
+    ["--json and -o -", good, ["--json", "-o", "-"], 2, "--json needs the file: name it with -o FILE"],
     ["--json without a file", good, ["--json"], 2, "--json needs the file: name it with -o FILE"],
     ["--check and --watch", good, ["--check", "--watch"], 2, "cannot be used with option"],
   ])("refuses %s", async (_, text, options, code, message) => {

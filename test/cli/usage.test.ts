@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { reportBug } from "../../cli/main.ts";
 import { runCli } from "./run-cli.ts";
 
-const commands = ["check", "lint", "fmt", "compile", "run", "summary", "ir", "types", "init", "explain", "completions"];
+const commands =
+  "check lint fmt compile run train eval predict report compare synth summary ir diff import types init explain completions".split(" ");
 
 describe("help", () => {
   it("lists every command", async () => {
@@ -45,6 +47,7 @@ describe("wrong use exits with 2, says why on standard error and prints nothing 
     [["compile", "specs", "-o", "x.onnx"], "specs is a folder"],
     [["run", "x.ple"], "name the rows with --input FILE, or make some up with --generate N"],
     [["run", "x.ple", "--generate", "0"], "--generate needs at least one row"],
+    [["run", "specs/mmoe.ple", "--generate", "99999999999"], "--generate 99999999999: a batch of MMoE has up to 3,050,402 rows"],
     [["run", "x.ple", "--generate", "1", "--input", "x.csv"], "cannot be used with option"],
     [["run", "x.ple", "--generate", "1", "--engine", "gpu"], "Allowed choices are ort, tfjs, interpreter."],
     [["run", "x.onnx", "--generate", "1", "--engine", "interpreter"], "the interpreter runs specs, not compiled models"],
@@ -61,4 +64,23 @@ describe("wrong use exits with 2, says why on standard error and prints nothing 
     expect(stdout).toBe("");
     expect(code).toBe(2);
   });
+});
+
+it.each([
+  ["an array longer than any may be", () => new Float64Array(2 ** 40)],
+  ["a list longer than any may be", () => new Array(2 ** 33)],
+  ["a text longer than any may be", () => "a".repeat(2 ** 30)],
+])("%s is said to be too much memory, not a bug", (_, make) => {
+  let stderr = "";
+  const write = (text: string): void => {
+    stderr += text;
+  };
+  const stream = { write, isTerminal: false, columns: null };
+  const io = { stdout: stream, stderr: stream, readStdin: async () => "", env: {} };
+  try {
+    make();
+  } catch (error) {
+    expect(reportBug(error, io)).toBe(1);
+  }
+  expect(stderr).toMatch(/^plec: this takes more memory than there is: Invalid .+\n$/);
 });

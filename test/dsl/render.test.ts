@@ -53,7 +53,7 @@ describe("renderDiagnostic", () => {
     ["an empty span", "a «»bc", ["    1 │ a bc", "      │   ^"]],
     ["the end of the file", "a\nbc«»", ["    2 │ bc", "      │   ^"]],
     ["the end behind a last line end", "a\n«»", ["    2 │", "      │ ^"]],
-    ["an empty file", "«»", ["    1 │", "      │ ^"]],
+    ["nothing of an empty file", "«»", []],
     ["a line end", "ab«\n»c", ["    1 │ ab", "      │   ^"]],
     ["two lines", "x = f(«a,\n  b»)", ["    1 │ x = f(a,", "      │       ^^", "    2 │   b)", "      │   ^"]],
     [

@@ -288,7 +288,7 @@ describe("findings point into the configuration", () => {
     ["a binary task with three outputs", replace("output_dim: 1\n", "output_dim: 3\n"), "a binary task has one output, not 3"],
     ["classes without a number", replace("      output_dim: 6\n", ""), "`task_experts.tasks.life-stage` has no `output_dim`"],
     ["clusters without a number", replace("  n_clusters: 20\n", ""), "`global.n_clusters` does not say how many"],
-    ["no tasks", "global: { input_dim: 4 }\n", "has no `task_experts`"],
+    ["no tasks", "global: { input_dim: 4 }\n", "the configuration has no `task_experts`"],
     ["a list", "- 1\n", "a configuration must be a mapping"],
     ["nothing", "", "a configuration must be a mapping"],
     ["broken YAML", "a: [", "yaml/syntax"],

@@ -24,6 +24,11 @@ testRule("lint/duplicate-definition", {
       ["6:8 `Other` is the same definition as `Block`"],
     ],
     [
+      "other names of dims and of parameters",
+      `${first}\n${first.replace("Block", "Other").replace("n]", "k]").replaceAll("hidden", "wide")}`,
+      ["5:8 `Other` is the same definition as `Block`"],
+    ],
+    [
       "a copy of the library",
       `import { Tower } from "std/layers"
 tower Ours(x: f32[B, _], out: int, widths: [int] = [64, 32], dropout: float = 0) -> f32[B, out] {

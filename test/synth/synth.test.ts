@@ -236,6 +236,7 @@ it("says what it cannot do", async () => {
   for (const [argv, expected] of [
     [["--rows", "5", "-o", join(folder.path, "x.txt")], "customers are written as .parquet, .csv or .csv.gz"],
     [["--rows", "0", "-o", out], "--rows 0 makes nobody"],
+    [["--rows", "99999999999", "-o", out], "--rows makes up to 10,000,000; another --seed makes others"],
     [["--rows", "5", "-o", out, "--missing", "1"], "--missing is a share from 0 up and below 1"],
     [["--rows", "many", "-o", out], "A whole number is expected."],
     [["--rows", "5", "-o", join(spec, "x.parquet")], "cannot write"],

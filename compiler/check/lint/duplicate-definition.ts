@@ -1,6 +1,7 @@
 import type { Definition, Node } from "../../../dsl/ast.ts";
 import { childKeys } from "../../../dsl/ast.ts";
 import { walk } from "../../../dsl/visit.ts";
+import { dimVariables } from "../../elaborate/call.ts";
 import type { LoadedFile } from "../../project.ts";
 import { declaredNames } from "../references.ts";
 import { defineRule } from "./engine/rule.ts";
@@ -42,9 +43,10 @@ function countNodes(definition: Definition): number {
   return count;
 }
 
-/** A text that two definitions share when they differ in their names, names of locals, comments and layout alone. */
+/** A text that two definitions share when they differ in their names, names of locals and dims, comments and layout alone. */
 function canonical(definition: Definition): string {
-  const locals = new Set([...declaredNames(definition), ...definition.parameters.map(({ name }) => name.text)]);
+  const parameters = definition.parameters.map(({ name }) => name.text);
+  const locals = new Set([...declaredNames(definition), ...parameters, ...dimVariables(definition)]);
   const numbers = new Map<string, number>([[definition.name.text, 0]]);
   const rename = (name: string): string => {
     if (name !== definition.name.text && !locals.has(name)) return name;

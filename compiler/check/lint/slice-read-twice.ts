@@ -16,7 +16,7 @@ export const sliceReadTwice = defineRule({
     for (const model of models) {
       for (const bank of model.declarations.banks) {
         for (const entry of bank.role === "experts" ? bank.entries : []) {
-          const reads = columnReads(entry.value, model);
+          const reads = columnReads(entry.value, model, new Set());
           const seen: Columns[] = [];
           for (const read of reads) {
             const before = seen.find((other) => overlap(read, other));
@@ -53,11 +53,25 @@ function overlap(a: Columns, b: Columns): boolean {
   return a.input === b.input && (a.named || b.named) && a.start < b.stop && b.start < a.stop;
 }
 
-/** The columns of inputs that an expression names, in order. */
-function columnReads(expr: Node, model: LintedModel): readonly Columns[] {
+/** The columns of inputs that an expression names, in order, those behind the name of a list or of a concatenation too. */
+function columnReads(expr: Node, model: LintedModel, open: ReadonlySet<string>): readonly Columns[] {
   const columns = resolve(expr, model, new Set());
   if (columns !== null) return [columns];
-  return children(expr).flatMap((child) => columnReads(child, model));
+  const joined = expr.kind === "Reference" && !open.has(expr.name) ? joinedParts(expr.name, model) : null;
+  if (expr.kind === "Reference" && joined !== null) {
+    const inside = new Set([...open, expr.name]);
+    return columnReads(joined, model, inside).map((read) => ({ ...read, span: expr.span }));
+  }
+  return children(expr).flatMap((child) => columnReads(child, model, open));
+}
+
+/** What a `let` names that only puts parts beside one another; what it computes from them is no longer the columns. */
+function joinedParts(name: string, { declarations }: LintedModel): Expr | null {
+  const item = declarations.named.get(name);
+  if (item?.kind !== "Let" || item.names.length !== 1 || item.per !== null) return null;
+  const { value } = item;
+  const joins = value.kind === "ListLiteral" || (value.kind === "Call" && nameOf(value.callee) === "concat");
+  return joins ? value : null;
 }
 
 /** The columns that an expression stands for where it names part of an input or all of it, `let`s followed; null for everything else. */

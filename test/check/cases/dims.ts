@@ -204,6 +204,8 @@ export const dimCases: readonly Case[] = [
   ["a dim beyond whole numbers", model("input y: f32[B, 2 ^ 53]\n  output o = y"), "dim/absurd 6:19"],
   ["absurd zeros", output("sum(zeros([1e6, 1e9]), axis: [0, 1]) + x"), "dim/absurd"],
   ["an absurd param", model("param p: f32[1e6, 1e6] = 0\n  output o = x + sum(p, axis: [0, 1])"), "dim/absurd 6:3"],
+  ["a param that no array holds", model("param p: f32[2^16, 2^16 + 1] = 0\n  output o = x + sum(p, axis: [0, 1])"), "dim/absurd 6:3"],
+  ["a param as long as an array may be", model("param p: f32[2^16, 2^16] = 0\n  output o = x + sum(p, axis: [0, 1])")],
   ["an absurd linear", output("linear(x, 1e14)"), "dim/absurd"],
   ["division by zero", output("linear(x, 8 / 0)"), "type/range 6:24 8 / 0 has no value"],
 

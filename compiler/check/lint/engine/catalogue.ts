@@ -14,6 +14,7 @@ export const allowCatalogue = defineCatalogue({
   "lint/unknown-allow": {
     severity: "warning",
     message: "{message}",
+    summary: "a `plec-allow` comment that names no rule that there is",
     why: "A comment that names no known rule allows nothing.",
     help: "Check the spelling; `plec lint --list-rules` lists the rules.",
   },

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { type Details, type Diagnostic, makeDiagnostic, type Severity } from "../../../../dsl/diagnostic.ts";
 import { Source, type Span } from "../../../../dsl/source.ts";
 import { closest } from "../../../../dsl/suggest.ts";
+import { readText } from "../../../read-text.ts";
 import { yamlFinding } from "../../../yaml/catalogue.ts";
 import { describeYaml, readYaml, type YamlEntry, type YamlNode } from "../../../yaml/read.ts";
 import { fullCode } from "../../allow.ts";
@@ -35,7 +36,7 @@ export function findConfig(file: string): string | null {
 
 /** Reads a configuration; patterns in it are relative to its folder. */
 export function readConfig(path: string): LintConfig {
-  const source = new Source(path, readFileSync(path, "utf8"));
+  const source = new Source(path, readText(path));
   const reader = new ConfigReader(source, dirname(resolve(path)));
   return reader.read();
 }

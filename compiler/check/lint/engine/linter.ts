@@ -53,7 +53,7 @@ export class Linter {
     }
     const own = new Set(files.filter((candidate) => candidate === entry || !candidate.source.library).map(({ source }) => source));
     const wanted = found.filter(
-      ({ code, severity, span }) => (severity === "error" || ran(code)) && (span === null || own.has(span.source)),
+      ({ code, severity, span }) => (severity === "error" || ran(code)) && (entry === null || span === null || own.has(span.source)),
     );
     const { diagnostics, used } = withoutAllowed(wanted, this.#allowsOf);
     const pathOf = new Map(files.map(({ source, path }) => [source, path]));
