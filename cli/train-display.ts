@@ -59,7 +59,7 @@ export class TrainDisplay implements RunWatcher {
   }
 
   #headline({ phase, epoch, batch, batches }: StepView): string {
-    const left = (phase.start + phase.epochs - epoch - batch / batches) * batches;
+    const left = (this.#epochs - epoch - batch / batches) * batches;
     const eta = this.#speed.seconds(left);
     return `epoch ${epoch + 1} of ${this.#epochs} (${phase.name})  ${formatCount(batch)}/${formatCount(batches)}  ${this.#speed.text}  ETA ${formatTime(eta)}`;
   }
@@ -79,9 +79,11 @@ export class TrainDisplay implements RunWatcher {
 
   #draw(lines: readonly string[]): void {
     const width = this.#output.columns ?? 80;
+    // What has left the screen at the top cannot be drawn over.
+    const shown = lines.slice(0, Math.max(1, (this.#output.rows ?? 24) - 1));
     if (this.#drawn > 0) this.#output.write(`\u001b[${this.#drawn}A\u001b[J`);
-    for (const line of lines) this.#output.write(`${line.slice(0, width - 1)}\n`);
-    this.#drawn = lines.length;
+    for (const line of shown) this.#output.write(`${line.slice(0, width - 1)}\n`);
+    this.#drawn = shown.length;
   }
 }
 

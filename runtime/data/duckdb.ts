@@ -123,6 +123,11 @@ async function withSqlErrors<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** An expression of a user within another; a comment at its end ends with it. */
+export function enclosed(sql: string): string {
+  return `(${sql}\n)`;
+}
+
 /** An identifier of SQL. */
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

@@ -80,6 +80,11 @@ export class PredictionTable {
   }
 }
 
+/** Names of the columns that a table of predictions has by itself. */
+export function predictionColumns(tasks: readonly TaskDescription[]): readonly string[] {
+  return ["row", ...tasks.flatMap((task) => columnsOf(task).map(({ name }) => name))];
+}
+
 function columnsOf({ name, kind, width }: TaskDescription): readonly { readonly name: string; readonly type: string }[] {
   if (width === 1) return [{ name, type: "FLOAT" }];
   if (kind !== "classes") return [{ name, type: "FLOAT[]" }];

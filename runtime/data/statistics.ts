@@ -5,7 +5,8 @@ import type { BoundFields, Field } from "./fields.ts";
 import type { ColumnMapping, Mapping } from "./mapping.ts";
 import type { Moments } from "./scale.ts";
 import { textOf } from "./select.ts";
-import { type DataTable, splitColumn } from "./source.ts";
+import { splitColumn } from "./expression.ts";
+import type { DataTable } from "./source.ts";
 
 /** What was learned on the training rows, by the mapping's target (`numeric.age`, `label/ltv`). */
 export interface Statistics {
