@@ -14,6 +14,8 @@ export class TrainDisplay implements RunWatcher {
   readonly #output: Output;
   readonly #epochs: number;
   readonly #speed = new Speed();
+  /** The last that was told of each term: batches whose gradients wait for more tell of no update. */
+  #terms: ReadonlyMap<string, number> = new Map();
   /** Of the epoch under way. */
   #rows = 0;
   #drawn = 0;
@@ -29,11 +31,12 @@ export class TrainDisplay implements RunWatcher {
     const now = performance.now();
     this.#speed.add(at.rows, now);
     this.#rows += at.rows;
+    this.#terms = new Map([...this.#terms, ...at.report]);
     if (now - this.#last < (this.#output.isTerminal ? redrawEvery : lineEvery)) return;
     const first = this.#last === 0;
     this.#last = now;
     if (this.#output.isTerminal) this.#draw(this.#picture(at));
-    else if (!first) this.#output.write(`  ${this.#headline(at)}  loss ${formatNumber(at.report.get("metric/total") ?? Number.NaN)}\n`);
+    else if (!first) this.#output.write(`  ${this.#headline(at)}  loss ${this.#term("metric/total")}\n`);
   }
 
   record(record: RunRecord): void {
@@ -67,14 +70,19 @@ export class TrainDisplay implements RunWatcher {
   #picture(at: StepView): readonly string[] {
     const done = Math.round((at.batch / at.batches) * barWidth);
     const bar = "█".repeat(done) + "░".repeat(barWidth - done);
-    const of = (name: string) => formatNumber(at.report.get(name) ?? Number.NaN);
-    const tasks = [...at.report.keys()].flatMap((name) => (name.startsWith("loss/") ? [name.slice(5)] : []));
+    const of = (name: string) => this.#term(name);
+    const tasks = [...this.#terms.keys()].flatMap((name) => (name.startsWith("loss/") ? [name.slice(5)] : []));
     const rows = tasks.map((task) => [`  ${task}`, of(`loss/${task}`), of(`weight/${task}`)]);
     return [
       `${bar}  ${this.#headline(at)}`,
       `  loss ${of("metric/total")}  gradient ${of("metric/gradient_norm")}  learning rate ${of("metric/learning_rate")}`,
       ...formatTable([["  task", "loss", "weight"], ...rows], new Set([1, 2])),
     ];
+  }
+
+  #term(name: string): string {
+    const value = this.#terms.get(name);
+    return value === undefined ? "–" : formatNumber(value);
   }
 
   #draw(lines: readonly string[]): void {
