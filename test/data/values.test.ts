@@ -145,6 +145,28 @@ describe("categories", () => {
     expect((await read([ids("k", 3)], csv, "inputs:\n  k: { column: c, most: 1 }\n")).k).toEqual([1, 0, 1, 0, 0, 1]);
   });
 
+  it("that have no room at all are an error", async () => {
+    folder.write("rows.csv", csv);
+    const { data, findings } = await folder.open({ inputs: [ids("k", 1)], labels: [] }, "source: rows.csv\ninputs:\n  k: c\n");
+    expect(data).toBeNull();
+    expect(findings.join()).toContain("error data/vocabulary: `k` has 3 categories and room for 0");
+  });
+
+  it("of several columns together, and of lists with what stands for missing ones", async () => {
+    const csv = 'c,d,s\nred,blue,"[a, b, NULL]"\nblue,blue,"[a]"\nred,navy,[]\n';
+    folder.write("rows.csv", csv);
+    const inputs = [ids("k", 5, [2]), ids("s", 4, ["T"])];
+    const query = "{ query: \"SELECT c, d, CAST(s AS VARCHAR[]) AS s FROM 'rows.csv' ORDER BY ALL DESC\" }";
+    const yaml = `source: ${query}\ninputs:\n  k: { columns: [c, d] }\n  s: { length: 3, categories: learn, missing: none }\n`;
+    const data = await folder.require({ inputs, labels: [] }, yaml);
+    expect(data.statistics.vocabularies).toEqual({ k: ["blue", "red", "navy"], s: ["a", "b", "none"] });
+    expect((await rowsOf(data)).s).toEqual([
+      [0, 0, 0],
+      [1, 2, 3],
+      [1, 0, 0],
+    ]);
+  });
+
   it("a fixed list, with an id for all others", async () => {
     const { k } = await read([ids("k", 3)], csv, "inputs:\n  k: { column: c, categories: [blue, red], unknown: 2 }\n");
     expect(k).toEqual([1, 0, 1, 2, 0, 1]);
