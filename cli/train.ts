@@ -250,6 +250,7 @@ function originOf({ origin }: NotFinite) {
 function describeFailure(error: unknown, model: CheckedModel, folder: RunFolder): unknown {
   if (error instanceof PlanError) return new CommandError(`${model.name}: ${error.message}`, exitCodes.findings);
   if (error instanceof EngineMissing || error instanceof CheckpointError) return new CommandError(error.message, exitCodes.findings);
+  if (error instanceof SyntaxError) return new CommandError(`${folder.metricsPath} is broken: ${error.message}`, exitCodes.findings);
   if (!isSystemError(error)) return error;
   const kept = readableCheckpoint(folder.path, "last") !== null ? "; the last checkpoint is as it was, and --resume goes on from it" : "";
   return new CommandError(`cannot write to ${folder.path}: ${describeSystemError(error)}${kept}`, exitCodes.findings);

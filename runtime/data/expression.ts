@@ -1,7 +1,7 @@
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import type { ReportData } from "./catalogue.ts";
-import { type Database, enclosed, SqlError } from "./duckdb.ts";
+import { type Database, enclosed, reasonOf, SqlError } from "./duckdb.ts";
 import type { Expression } from "./mapping.ts";
 
 /** Names that the table has beside the columns of the source. */
@@ -51,13 +51,6 @@ export function reportVolatile({ sql, span }: Expression, report: ReportData): b
   if (found === null) return false;
   report("data/volatile", span, { name: found[1] === undefined ? (found[2] ?? "").replaceAll(/\s+/g, " ") : `${found[1]}()` });
   return true;
-}
-
-/** What DuckDB says is wrong, in one line. */
-export function reasonOf({ message }: SqlError): string {
-  const extension = /required extension '(\w+)'/.exec(message)?.[1];
-  if (extension !== undefined) return `this needs DuckDB's extension ${extension}, which is not installed`;
-  return (message.split("\n")[0] ?? "").replace(/^([A-Z][\w ]*Error: )+/, "");
 }
 
 /** The first row for which one of the expressions fails, and why; null where none does. The error of the whole query does not say. */

@@ -4,8 +4,8 @@ import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import type { Span } from "../../dsl/source.ts";
 import { dataReporter, type ReportData } from "./catalogue.ts";
 import { csvAsText, csvHeader, gzipProblem, isGzip } from "./csv-file.ts";
-import { type Database, enclosed, quoteText, SqlError } from "./duckdb.ts";
-import { describe, expressionProblem, findFailure, reasonOf, reportVolatile, rowColumn, splitColumn, suggest } from "./expression.ts";
+import { type Database, enclosed, quoteText, reasonOf, SqlError } from "./duckdb.ts";
+import { describe, expressionProblem, findFailure, reportVolatile, rowColumn, splitColumn, suggest } from "./expression.ts";
 import { type Expression, type Mapping, type SourceMapping, trainSplit } from "./mapping.ts";
 
 /** Files up to this many bytes are read into DuckDB once; larger ones are read anew for each pass. */

@@ -64,9 +64,11 @@ export class RunFolder {
     replaceFile(this.#descriptionPath, `${JSON.stringify(description, null, 2)}\n`);
   }
 
-  /** @throws SyntaxError for a file that is no JSON, and errors of the file system */
+  /** @throws SyntaxError for a file that describes no run, and errors of the file system */
   description(): RunDescription {
-    return JSON.parse(readFileSync(this.#descriptionPath, "utf8")) as RunDescription;
+    const value: unknown = JSON.parse(readFileSync(this.#descriptionPath, "utf8"));
+    if (!isDescription(value)) throw new SyntaxError("it describes no run that this plec knows");
+    return value;
   }
 
   /** Puts the metrics back to where a checkpoint was made, and clears away what a killed process left. */
@@ -91,6 +93,15 @@ export class RunFolder {
   get metricsBytes(): number {
     return statSync(this.metricsPath).size;
   }
+}
+
+/** By what is read first; past it, the layout is what `describe` wrote. */
+function isDescription(value: unknown): value is RunDescription {
+  if (typeof value !== "object" || value === null) return false;
+  const { version, spec, rows, tasks, phases } = value as Partial<Record<keyof RunDescription, unknown>>;
+  return (
+    version === 1 && typeof spec === "string" && typeof rows === "object" && rows !== null && Array.isArray(tasks) && Array.isArray(phases)
+  );
 }
 
 /** Files of a spec below the folder that holds all of them. */

@@ -139,6 +139,20 @@ it("what a process left that was killed while it began is no hindrance", async (
   expect(tensorsOf(checkpoint(run))).toEqual(tensorsOf(checkpoint("run")));
 });
 
+it.each([
+  ["run.json", '{"version', /run\.json is broken: /],
+  ["run.json", "{}", /run\.json is broken: it describes no run that this plec knows/],
+  ["run.json", "null", /run\.json is broken: it describes no run that this plec knows/],
+  ["metrics.jsonl", "nonsense\n", /metrics\.jsonl is broken: /],
+])("a broken %s that holds %j is said to be", async (file, text, message) => {
+  const run = copyOf(`broken ${file} ${text.length}`);
+  writeFileSync(folder.path(`${run}/${file}`), text);
+  const { code, stderr } = await train(run, {}, "--resume");
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toContain("internal error");
+  expect(code).toBe(1);
+});
+
 it("a full disk leaves the old checkpoint intact", { timeout: 30_000 }, async () => {
   const bytes = readFileSync(checkpoint("run"));
   copyOf("full");
