@@ -158,6 +158,7 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: "not permitted",
   EISDIR: "it is a folder",
   ENOTDIR: "a part of the path is not a folder",
+  EEXIST: "a part of the path is not a folder",
   ENOSPC: "no space left on the device",
   EFBIG: "the file would be larger than files may be (ulimit -f)",
   EDQUOT: "the disk quota is used up",

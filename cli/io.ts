@@ -20,6 +20,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Width in columns; null when not a terminal. */
   readonly columns: number | null;
+  /** Height in lines; null or absent where it is not known. */
+  readonly rows?: number | null;
 }
 
 /** Whether to colour: NO_COLOR wins, then FORCE_COLOR, then whether this output is a terminal that understands it. */

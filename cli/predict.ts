@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { closest } from "../dsl/suggest.ts";
 import { predictionContract } from "../runtime/data/contract.ts";
 import type { Dataset } from "../runtime/data/dataset.ts";
-import { PredictionTable, UnwritableTable } from "../runtime/data/prediction-table.ts";
+import { PredictionTable, predictionColumns, UnwritableTable } from "../runtime/data/prediction-table.ts";
 import { unscalePredictions } from "../runtime/data/unscale-predictions.ts";
 import { describeModel } from "../runtime/description.ts";
 import { EngineMissing } from "../runtime/engine.ts";
@@ -35,12 +35,13 @@ export async function predict(path: string, options: PredictOptions, io: Io): Pr
   const { output } = options;
   if (!/\.(parquet|csv)$/i.test(output)) throw new CommandError(`${output}: predictions are written as .parquet or .csv`);
   if (options.backend !== undefined && options.engine !== "tfjs") throw new CommandError("--backend goes with --engine tfjs");
+  if (existsSync(output) && statSync(output).isDirectory()) throw new CommandError(`cannot write ${output}: it is a folder`);
   if (!existsSync(dirname(output))) throw new CommandError(`cannot write ${output}: there is no folder ${dirname(output)}`);
   const run = openRun(path, options.checkpoint, io);
   const description = describeModel(run.model);
   const { data, splits } = await openRunData(run, predictionContract(description), options.data, options.split, io);
   try {
-    const keep = keptColumns(data, options);
+    const keep = keptColumns(data, predictionColumns(description.tasks), options);
     const { engine } = await openEngine(run, options);
     try {
       const rows = await withDataErrors(options.data, io, async () => {
@@ -79,10 +80,15 @@ async function openEngine({ path, model, checkpoint }: OpenRun, { engine, backen
   }
 }
 
-function keptColumns({ table }: Dataset, { keep, data }: PredictOptions): readonly string[] {
+function keptColumns({ table }: Dataset, own: readonly string[], { keep, data }: PredictOptions): readonly string[] {
   const wanted = (keep ?? "").split(",").flatMap((name) => (name.trim() === "" ? [] : [name.trim()]));
   const known = [...table.columns.keys()];
-  for (const name of wanted) {
+  for (const [i, name] of wanted.entries()) {
+    if (wanted.indexOf(name) !== i) throw new CommandError(`--keep names ${name} twice`);
+    if (own.includes(name) && known.includes(name))
+      throw new CommandError(
+        `--keep ${name}: the predictions have a column of that name; give the data's another one with a query as the source`,
+      );
     if (known.includes(name)) continue;
     const near = closest(name, known);
     throw new CommandError(

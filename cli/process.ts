@@ -24,7 +24,13 @@ function outputOf(stream: NodeJS.WriteStream): Output {
       if (open) stream.write(text);
     },
     isTerminal: stream.isTTY === true,
-    columns: stream.isTTY === true ? stream.columns : null,
+    // asked each time: a window changes its size
+    get columns() {
+      return stream.isTTY === true ? stream.columns : null;
+    },
+    get rows() {
+      return stream.isTTY === true ? stream.rows : null;
+    },
   };
 }
 

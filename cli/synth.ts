@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname, relative } from "node:path";
-import { DuckDbMissing, SqlError } from "../runtime/data/duckdb.ts";
+import { DuckDbMissing, reasonOf, SqlError } from "../runtime/data/duckdb.ts";
 import { inputForms } from "../runtime/data/input-forms.ts";
 import { mappingText } from "../runtime/data/mapping-text.ts";
 import { describeModel } from "../runtime/description.ts";
@@ -43,7 +43,7 @@ export async function synth(spec: string, options: SynthOptions, io: Io): Promis
     await replaceWrittenFile(output, (temporary) => writeCustomers(model, plan, temporary, format));
   } catch (error) {
     if (error instanceof DuckDbMissing) throw new CommandError(error.message, exitCodes.findings);
-    if (error instanceof SqlError) throw new CommandError(`cannot write ${output}: ${error.message.split("\n")[0]}`);
+    if (error instanceof SqlError) throw new CommandError(`cannot write ${output}: ${reasonOf(error)}`);
     if (isSystemError(error)) throw new CommandError(`cannot write ${output}: ${describeSystemError(error)}`);
     throw error;
   }

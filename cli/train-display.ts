@@ -14,6 +14,8 @@ export class TrainDisplay implements RunWatcher {
   readonly #output: Output;
   readonly #epochs: number;
   readonly #speed = new Speed();
+  /** The last that was told of each term: batches whose gradients wait for more tell of no update. */
+  #terms: ReadonlyMap<string, number> = new Map();
   /** Of the epoch under way. */
   #rows = 0;
   #drawn = 0;
@@ -29,11 +31,12 @@ export class TrainDisplay implements RunWatcher {
     const now = performance.now();
     this.#speed.add(at.rows, now);
     this.#rows += at.rows;
+    this.#terms = new Map([...this.#terms, ...at.report]);
     if (now - this.#last < (this.#output.isTerminal ? redrawEvery : lineEvery)) return;
     const first = this.#last === 0;
     this.#last = now;
     if (this.#output.isTerminal) this.#draw(this.#picture(at));
-    else if (!first) this.#output.write(`  ${this.#headline(at)}  loss ${formatNumber(at.report.get("metric/total") ?? Number.NaN)}\n`);
+    else if (!first) this.#output.write(`  ${this.#headline(at)}  loss ${this.#term("metric/total")}\n`);
   }
 
   record(record: RunRecord): void {
@@ -59,7 +62,7 @@ export class TrainDisplay implements RunWatcher {
   }
 
   #headline({ phase, epoch, batch, batches }: StepView): string {
-    const left = (phase.start + phase.epochs - epoch - batch / batches) * batches;
+    const left = (this.#epochs - epoch - batch / batches) * batches;
     const eta = this.#speed.seconds(left);
     return `epoch ${epoch + 1} of ${this.#epochs} (${phase.name})  ${formatCount(batch)}/${formatCount(batches)}  ${this.#speed.text}  ETA ${formatTime(eta)}`;
   }
@@ -67,8 +70,8 @@ export class TrainDisplay implements RunWatcher {
   #picture(at: StepView): readonly string[] {
     const done = Math.round((at.batch / at.batches) * barWidth);
     const bar = "█".repeat(done) + "░".repeat(barWidth - done);
-    const of = (name: string) => formatNumber(at.report.get(name) ?? Number.NaN);
-    const tasks = [...at.report.keys()].flatMap((name) => (name.startsWith("loss/") ? [name.slice(5)] : []));
+    const of = (name: string) => this.#term(name);
+    const tasks = [...this.#terms.keys()].flatMap((name) => (name.startsWith("loss/") ? [name.slice(5)] : []));
     const rows = tasks.map((task) => [`  ${task}`, of(`loss/${task}`), of(`weight/${task}`)]);
     return [
       `${bar}  ${this.#headline(at)}`,
@@ -77,11 +80,18 @@ export class TrainDisplay implements RunWatcher {
     ];
   }
 
+  #term(name: string): string {
+    const value = this.#terms.get(name);
+    return value === undefined ? "–" : formatNumber(value);
+  }
+
   #draw(lines: readonly string[]): void {
     const width = this.#output.columns ?? 80;
+    // What has left the screen at the top cannot be drawn over.
+    const shown = lines.slice(0, Math.max(1, (this.#output.rows ?? 24) - 1));
     if (this.#drawn > 0) this.#output.write(`\u001b[${this.#drawn}A\u001b[J`);
-    for (const line of lines) this.#output.write(`${line.slice(0, width - 1)}\n`);
-    this.#drawn = lines.length;
+    for (const line of shown) this.#output.write(`${line.slice(0, width - 1)}\n`);
+    this.#drawn = shown.length;
   }
 }
 

@@ -5,13 +5,14 @@ import type { CheckedModel } from "../compiler/model.ts";
 import { type TrainingPlan, trainingPlan } from "../compiler/training/plan.ts";
 import { PlanError } from "../compiler/training/trainable.ts";
 import { contractOf } from "../runtime/data/contract.ts";
-import type { Dataset } from "../runtime/data/dataset.ts";
+import { type Dataset, sameRows } from "../runtime/data/dataset.ts";
 import { EngineMissing } from "../runtime/engine.ts";
 import type { TfjsBackend } from "../runtime/engines/tfjs-backends.ts";
 import { writeReport } from "../runtime/report/write-report.ts";
 import { describeNonFinite } from "../runtime/runs/catalogue.ts";
 import {
   CheckpointError,
+  type CheckpointName,
   checkpointPath,
   readCheckpoint,
   requireCheckpointOf,
@@ -59,9 +60,10 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
   const statistics = from?.checkpoint.preparation.statistics;
   const data = await openData(contractOf(model), mapping, statistics === undefined ? {} : { statistics }, io);
   try {
-    if (before !== null && from !== null) requireSameData(before.description, from, data, options);
+    if (before !== null && from !== null) await requireSameData(before.description, from, data, options);
     const files = specFiles(resolve(spec), checked.dependencies, libraryFolder());
-    const run = { model, plan, data, engine, backend: options.backend ?? null, spec: files.spec, started: new Date().toISOString() };
+    const settings = { model, plan, data, engine, backend: options.backend ?? null, spec: files.spec };
+    const run = { ...settings, fingerprint: await data.fingerprint(), started: new Date().toISOString() };
     const fresh = describeRun(run, plecVersion());
     const description = from === null || before === null ? fresh : { ...before.description, engine, phases: fresh.phases };
     if (from === null) folder.create(description, files);
@@ -109,8 +111,10 @@ const ends: ReadonlySet<string> = new Set(["end", "interrupted", "not_finite"]);
 
 /** The run that a folder holds, when it is to go on; null for a new one. */
 function existingRun(folder: RunFolder, { resume }: TrainOptions): { readonly description: RunDescription } | null {
-  const { path, firstItem } = folder;
+  const { path } = folder;
+  if (folder.isInTheWay) throw new CommandError(`${path} is a file; name a folder for the run`);
   if (resume !== true) {
+    const { firstItem } = folder;
     if (folder.isRun) throw new CommandError(`${path} holds a run: go on with it by --resume, or name another folder`);
     if (firstItem !== null) throw new CommandError(`${path} holds ${firstItem}, which is no part of a run; name another folder`);
     return null;
@@ -126,12 +130,26 @@ function existingRun(folder: RunFolder, { resume }: TrainOptions): { readonly de
 
 /** Where to go on; null for a run that was ended before its first checkpoint. */
 function checkpointToResume(folder: RunFolder, model: CheckedModel): StoredCheckpoint | null {
+  const path = checkpointPath(folder.path, "last");
   try {
-    const stored = readCheckpoint(folder.path, "last");
-    if (stored !== null) requireCheckpointOf(stored, model, checkpointPath(folder.path, "last"));
+    const stored = readLastCheckpoint(folder, path);
+    if (stored !== null) requireCheckpointOf(stored, model, path);
     return stored;
   } catch (error) {
     throw describeFailure(error, model, folder);
+  }
+}
+
+/** @throws CheckpointError for one that is broken or gone; it says how to go on from the best one */
+function readLastCheckpoint({ path: run }: RunFolder, path: string): StoredCheckpoint | null {
+  const best = readableCheckpoint(run, "best");
+  const remedy = best === null ? "" : `; copy ${checkpointPath(run, "best")} there to go on from epoch ${best.checkpoint.progress.epoch}`;
+  try {
+    const stored = readCheckpoint(run, "last");
+    if (stored === null && best !== null) throw new CheckpointError(`${path} is gone`);
+    return stored;
+  } catch (error) {
+    throw error instanceof CheckpointError ? new CheckpointError(`${error.message}${remedy}`) : error;
   }
 }
 
@@ -153,7 +171,7 @@ function cutPhases({ phases }: TrainingPlan, epochs: number): TrainingPlan["phas
   return phases.filter(({ start }) => start < epochs).map((phase) => ({ ...phase, epochs: Math.min(phase.epochs, epochs - phase.start) }));
 }
 
-function requireSameData(before: RunDescription, from: StoredCheckpoint, data: Dataset, { data: path }: TrainOptions): void {
+async function requireSameData(before: RunDescription, from: StoredCheckpoint, data: Dataset, { data: path }: TrainOptions): Promise<void> {
   if (!sameMapping(from.checkpoint.preparation, data.preparation))
     throw new CommandError(`${path} is not the mapping that the run was begun with; put it back, or begin another run`, exitCodes.findings);
   for (const { name, rows } of data.splits) {
@@ -164,6 +182,11 @@ function requireSameData(before: RunDescription, from: StoredCheckpoint, data: D
         exitCodes.findings,
       );
   }
+  if (!sameRows(await data.fingerprint(), before.data))
+    throw new CommandError(
+      `the values or the order of the rows in ${data.table.place} are not those that the run was begun with; put them back, or begin another run`,
+      exitCodes.findings,
+    );
 }
 
 /** The first signal lets the batch under way end and saves; the second ends at once. */
@@ -227,15 +250,17 @@ function originOf({ origin }: NotFinite) {
 function describeFailure(error: unknown, model: CheckedModel, folder: RunFolder): unknown {
   if (error instanceof PlanError) return new CommandError(`${model.name}: ${error.message}`, exitCodes.findings);
   if (error instanceof EngineMissing || error instanceof CheckpointError) return new CommandError(error.message, exitCodes.findings);
+  if (error instanceof SyntaxError) return new CommandError(`${folder.metricsPath} is broken: ${error.message}`, exitCodes.findings);
   if (!isSystemError(error)) return error;
-  const kept = readableCheckpoint(folder) ? "; the last checkpoint is as it was, and --resume goes on from it" : "";
+  const kept = readableCheckpoint(folder.path, "last") !== null ? "; the last checkpoint is as it was, and --resume goes on from it" : "";
   return new CommandError(`cannot write to ${folder.path}: ${describeSystemError(error)}${kept}`, exitCodes.findings);
 }
 
-function readableCheckpoint(folder: RunFolder): boolean {
+/** null where there is none, and for one that is broken. */
+function readableCheckpoint(run: string, name: CheckpointName): StoredCheckpoint | null {
   try {
-    return readCheckpoint(folder.path, "last") !== null;
+    return readCheckpoint(run, name);
   } catch {
-    return false;
+    return null;
   }
 }

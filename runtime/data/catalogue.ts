@@ -21,6 +21,12 @@ export const dataCatalogue = defineCatalogue({
     why: "Expressions and queries are DuckDB's SQL over the columns of the source.",
     help: "Try it in the DuckDB shell: SELECT (expression) FROM 'file'.",
   },
+  "data/volatile": {
+    severity: "error",
+    message: "`{name}` gives other values each time it is asked",
+    why: "Rows are read in several passes, and again by `eval`, `predict` and `--resume`: rows would wander between those that train and those that are held out.",
+    help: "Choose rows by what they hold: `{ every: 5 }`, or `hash(customer_id) % 5 = 0`.",
+  },
   "data/unknown-input": {
     severity: "error",
     message: "the model has no {what} `{name}`",

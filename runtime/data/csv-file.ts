@@ -9,16 +9,30 @@ const firstBytes = 1 << 16;
 export interface CsvHeader {
   readonly delimiter: string;
   readonly columns: number;
+  /** A name that two columns have: DuckDB would give the second another one, without a word. */
+  readonly twice: string | null;
 }
 
 /** What the first line of a CSV file says. The delimiter is of the usual ones the one that stands there most often outside of quotes. */
 export function csvHeader(file: string): CsvHeader {
-  const [header = ""] = firstText(file).split(/\r?\n/, 1);
+  const text = firstText(file).replace(/^\uFEFF/, "");
+  const [header = ""] = text.split(/\r?\n/, 1);
   const bare = header.replaceAll(/"[^"]*"/g, "");
   const count = (delimiter: string): number => bare.split(delimiter).length;
   const usual = /\.tsv(\.gz)?$/i.test(file) ? ["\t"] : [",", ";", "\t", "|"];
   const delimiter = usual.reduce((best, other) => (count(other) > count(best) ? other : best));
-  return { delimiter, columns: count(delimiter) };
+  const names = namesOf(header, delimiter);
+  // the last name of a line that goes on may be cut off
+  if (header.length === text.length) names.pop();
+  const plain = names.map((name) => name.toLowerCase());
+  const twice = names.find((name, i) => name !== "" && plain.indexOf(name.toLowerCase()) !== i) ?? null;
+  return { delimiter, columns: count(delimiter), twice };
+}
+
+function namesOf(header: string, delimiter: string): string[] {
+  const quoted = /^"((?:[^"]|"")*)"$/;
+  const names = header.match(new RegExp(`(?:"(?:[^"]|"")*"|[^${delimiter === "|" ? "\\|" : delimiter}"])+`, "g")) ?? [];
+  return names.map((name) => quoted.exec(name)?.[1]?.replaceAll('""', '"') ?? name);
 }
 
 /** SQL that reads every line as text, to find the first that does not have the columns of the header. */

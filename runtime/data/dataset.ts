@@ -4,6 +4,7 @@ import { assembleBatch } from "./assemble-batch.ts";
 import { DataError, dataReporter, hasErrors, type ReportData } from "./catalogue.ts";
 import type { DataContract } from "./contract.ts";
 import { Database, SqlError } from "./duckdb.ts";
+import { rowColumn, splitColumn } from "./expression.ts";
 import { type BoundFields, bindFields, type Field } from "./fields.ts";
 import { type LabelSummary, LabelSurvey } from "./label-survey.ts";
 import type { Mapping } from "./mapping.ts";
@@ -13,7 +14,7 @@ import { PackedRows } from "./row-layout.ts";
 import type { Moments } from "./scale.ts";
 import { createCategoryTypes } from "./select.ts";
 import { ShuffleBuffer } from "./shuffle.ts";
-import { type DataTable, locateRow, openTable, reportSqlError, splitColumn, valueAt } from "./source.ts";
+import { type DataTable, locateRow, openTable, reportRowFailure, reportSqlError, valueAt } from "./source.ts";
 import { learnVocabularies, type Preparation, type Statistics } from "./statistics.ts";
 
 export interface OpenOptions {
@@ -139,6 +140,14 @@ export class Dataset {
     if (last !== null) yield last;
   }
 
+  /** Tells rows with other values, in another order or in other splits apart: the version of DuckDB, whose hashes they are, and a hash of what the mapping reads. */
+  async fingerprint(): Promise<string> {
+    const values = this.bound.fields.flatMap(({ expressions }) => expressions.map(({ sql }) => `, ${sql}`));
+    const sql = `SELECT bit_xor(hash(${rowColumn}, ${splitColumn}${values.join("")})) AS hash, version() AS version FROM ${this.table.name}`;
+    const [found] = await this.#database.rows(sql);
+    return `${String(found?.version)} ${String(found?.hash)}`;
+  }
+
   /** Rows of the shuffle buffer where nothing else is said. */
   get bufferRows(): number {
     const bytes = 4 * (this.bound.floatWidth + this.bound.intWidth) + 8;
@@ -157,7 +166,7 @@ export class Dataset {
 
   async *#packed(split: number): AsyncGenerator<{ readonly rows: PackedRows; readonly count: number }> {
     const reader = new RowReader(this.bound, this.statistics);
-    for await (const chunk of chunksOf(this.#database, this.table, reader.sql(this.table.name, split))) {
+    for await (const chunk of chunksOf(this.#database, this.table, this.bound, reader.sql(this.table.name, split))) {
       const rows = reader.read(chunk);
       if (reader.issues.length > 0) throw new DataError(await describeIssues(this.#database, this.table, reader.issues));
       yield { rows, count: chunk.rowCount };
@@ -169,15 +178,34 @@ export class Dataset {
   }
 }
 
-async function* chunksOf(database: Database, table: DataTable, sql: string): ReturnType<Database["chunks"]> {
+/** Whether two fingerprints may be of the same rows: another version of DuckDB gives others. */
+export function sameRows(a: string, b: string | undefined): boolean {
+  return a === b || a.split(" ")[0] !== b?.split(" ")[0];
+}
+
+async function* chunksOf(database: Database, table: DataTable, bound: BoundFields, sql: string): ReturnType<Database["chunks"]> {
   try {
     yield* database.chunks(sql);
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
-    const diagnostics: Diagnostic[] = [];
-    reportSqlError(error, table.place, null, dataReporter(diagnostics));
-    throw new DataError(diagnostics);
+    throw new DataError(await describeSqlError(database, table, bound, error));
   }
+}
+
+/** Names the expression of the mapping and the row where it fails, if it is one that does. */
+async function describeSqlError(
+  database: Database,
+  table: DataTable,
+  { fields }: BoundFields,
+  error: SqlError,
+): Promise<readonly Diagnostic[]> {
+  const diagnostics: Diagnostic[] = [];
+  const report = dataReporter(diagnostics);
+  const expressions = fields.flatMap(({ mapping: { from }, expressions }) =>
+    from.kind === "sql" ? expressions.map(({ sql }) => ({ sql, span: from.span })) : [],
+  );
+  if (!(await reportRowFailure(database, table, expressions, report))) reportSqlError(error, table.place, null, report);
+  return diagnostics;
 }
 
 interface CheckedData {
@@ -216,7 +244,9 @@ async function openDataset(
       return { ...opened, statistics, labels: [] };
     }
     const rows = splits[0]?.rows ?? 0;
-    const vocabularies = await learnVocabularies(database, table, bound, report);
+    const vocabularies = await learnVocabularies(database, table, bound, report).catch(async (error: unknown) => {
+      throw error instanceof SqlError ? new DataError(await describeSqlError(database, table, bound, error)) : error;
+    });
     if (failed()) return null;
     await createCategoryTypes(database, bound.fields, { rows, moments: {}, vocabularies });
     const { moments, labels } = await survey(database, table, bound, { rows, moments: {}, vocabularies }, diagnostics);
@@ -241,7 +271,7 @@ async function survey(
   const learning = newLearning(bound);
   const reader = new RowReader(bound, statistics, learning);
   const labels = new LabelSurvey(bound.fields, table.splits);
-  for await (const chunk of chunksOf(database, table, reader.sql(table.name, null)))
+  for await (const chunk of chunksOf(database, table, bound, reader.sql(table.name, null)))
     labels.add(reader.read(chunk), reader.splits, chunk.rowCount);
   diagnostics.push(...(await describeIssues(database, table, reader.issues)));
   const moments: Record<string, Moments> = {};
@@ -317,6 +347,6 @@ async function isBrokenList(
   row: number,
 ): Promise<boolean> {
   if (type.includes("[")) return false;
-  const list = `TRY_CAST(CAST((${sql}) AS VARCHAR) AS FLOAT${"[]".repeat(shape.length)})`;
+  const list = `TRY_CAST(CAST((${sql}) AS VARCHAR) AS DOUBLE${"[]".repeat(shape.length)})`;
   return (await valueAt(database, table, list, row)) === null;
 }

@@ -123,6 +123,18 @@ async function withSqlErrors<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** What DuckDB says is wrong, in one line. */
+export function reasonOf({ message }: SqlError): string {
+  const extension = /required extension '(\w+)'/.exec(message)?.[1];
+  if (extension !== undefined) return `this needs DuckDB's extension ${extension}, which is not installed`;
+  return (message.split("\n")[0] ?? "").replace(/^([A-Z][\w ]*Error: )+/, "").replace(/^Could not write file "[^"]*": /, "");
+}
+
+/** An expression of a user within another; a comment at its end ends with it. */
+export function enclosed(sql: string): string {
+  return `(${sql}\n)`;
+}
+
 /** An identifier of SQL. */
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

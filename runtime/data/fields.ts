@@ -5,10 +5,11 @@ import type { InputDescription, ModelDescription } from "../description.ts";
 import { batchSymbol } from "../inputs.ts";
 import type { ReportData } from "./catalogue.ts";
 import { type DataContract, type LabelDescription, labelName } from "./contract.ts";
-import { type Database, quoteName } from "./duckdb.ts";
+import { type Database, enclosed, quoteName } from "./duckdb.ts";
+import { describe, expressionProblem, reportVolatile, suggest, suggestColumn } from "./expression.ts";
 import type { CategoryMapping, ColumnMapping, Mapping } from "./mapping.ts";
 import type { TensorLayout } from "./row-layout.ts";
-import { type DataTable, describe, sqlProblem, suggest, suggestColumn } from "./source.ts";
+import type { DataTable } from "./source.ts";
 
 /** A part of a tensor and the expressions that fill it. */
 export interface Field {
@@ -290,14 +291,15 @@ class Binder {
     const { from } = entry;
     const { columns, place, name } = this.#table;
     if (from.kind === "sql") {
-      const statement = `SELECT (${from.sql}) AS value FROM ${name}`;
-      const problem = await sqlProblem(this.#database, statement);
+      if (reportVolatile(from, this.#report)) return null;
+      const sql = enclosed(from.sql);
+      const problem = await expressionProblem(this.#database, sql, name);
       if (problem !== null) {
         this.#report("data/sql", from.span, { reason: problem.reason }, { help: suggest(problem, columns) });
         return null;
       }
-      const [type] = [...(await describe(this.#database, statement)).values()];
-      return [{ sql: from.sql, shown: from.sql, type: type ?? "" }];
+      const [type] = [...(await describe(this.#database, `SELECT ${sql} FROM ${name}`)).values()];
+      return [{ sql, shown: from.sql, type: type ?? "" }];
     }
     const names = from.kind === "column" ? [from.name] : from.names.flatMap((pattern) => matchColumns(pattern, columns));
     const unknown = names.filter((column) => !columns.has(column));

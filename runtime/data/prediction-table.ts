@@ -2,7 +2,7 @@ import { renameSync, rmSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { TaskDescription } from "../description.ts";
 import type { Batch } from "../engine.ts";
-import { Database, quoteName, quoteText, SqlError } from "./duckdb.ts";
+import { Database, quoteName, quoteText, reasonOf, SqlError } from "./duckdb.ts";
 import type { DataTable } from "./source.ts";
 
 type Appender = Awaited<ReturnType<Database["appender"]>>;
@@ -69,7 +69,7 @@ export class PredictionTable {
     } catch (error) {
       rmSync(temporary, { force: true });
       if (!(error instanceof SqlError)) throw error;
-      throw new UnwritableTable(error.message.replaceAll(temporary, path).split("\n")[0] ?? "");
+      throw new UnwritableTable(reasonOf(error));
     }
     return this.#rows;
   }
@@ -78,6 +78,11 @@ export class PredictionTable {
     this.#appender.closeSync();
     this.#database.close();
   }
+}
+
+/** Names of the columns that a table of predictions has by itself. */
+export function predictionColumns(tasks: readonly TaskDescription[]): readonly string[] {
+  return ["row", ...tasks.flatMap((task) => columnsOf(task).map(({ name }) => name))];
 }
 
 function columnsOf({ name, kind, width }: TaskDescription): readonly { readonly name: string; readonly type: string }[] {

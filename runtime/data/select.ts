@@ -30,7 +30,7 @@ function typeOf({ key }: Field): string {
 }
 
 /**
- * The columns of a query that give the values of a field: DOUBLE for numbers, INTEGER for categories, FLOAT[] and INTEGER[], nested or not, for lists. NULL
+ * The columns of a query that give the values of a field: DOUBLE for numbers, INTEGER for categories, DOUBLE[] and INTEGER[], nested or not, for lists. NULL
  * is missing; text that is no number is infinite.
  */
 export function selectField(field: Field, statistics: Statistics): readonly string[] {
@@ -49,7 +49,7 @@ export function selectField(field: Field, statistics: Statistics): readonly stri
       };
       return step(`CAST((${sql}) AS VARCHAR${brackets})`, shape.length);
     }
-    const wanted = `FLOAT${brackets}`;
+    const wanted = `DOUBLE${brackets}`;
     if (mapping.fields !== null) {
       const members = mapping.fields.map((name) => `plec_step.${quoteName(name)}`);
       return `CAST(list_transform((${sql}), lambda plec_step: [${members.join(", ")}]) AS ${wanted})`;

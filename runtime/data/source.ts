@@ -2,18 +2,14 @@ import { existsSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import type { Span } from "../../dsl/source.ts";
-import { closest } from "../../dsl/suggest.ts";
 import { dataReporter, type ReportData } from "./catalogue.ts";
 import { csvAsText, csvHeader, gzipProblem, isGzip } from "./csv-file.ts";
-import { type Database, quoteText, SqlError } from "./duckdb.ts";
-import { type Mapping, type SourceMapping, trainSplit } from "./mapping.ts";
+import { type Database, enclosed, quoteText, reasonOf, SqlError } from "./duckdb.ts";
+import { describe, expressionProblem, findFailure, reportVolatile, rowColumn, splitColumn, suggest } from "./expression.ts";
+import { type Expression, type Mapping, type SourceMapping, trainSplit } from "./mapping.ts";
 
 /** Files up to this many bytes are read into DuckDB once; larger ones are read anew for each pass. */
 const largestCached = 64 * 2 ** 20;
-
-/** Names that the table has beside the columns of the source. */
-export const rowColumn = "plec_row";
-export const splitColumn = "plec_split";
 
 /** The rows of a mapping: a table or view of DuckDB with the columns of the source, `plec_row` (from 1) and `plec_split` (0 is training). */
 export interface DataTable {
@@ -27,7 +23,12 @@ export interface DataTable {
   /** Files in the order in which their rows count; empty for a query. */
   readonly files: readonly string[];
   readonly reader: string;
+  /** Of `where` and the splits. */
+  readonly conditions: readonly Expression[];
 }
+
+/** The rows of the source before `where` and the splits. */
+const numberedRows = "plec_numbered";
 
 /** Opens the source of a mapping; null once a finding says what is wrong. `files` take the place of the mapping's own source. */
 export async function openTable(
@@ -42,33 +43,65 @@ export async function openTable(
   if (read === null) return null;
   try {
     const columns = await describe(database, `SELECT * FROM ${read.reader}`);
+    const taken = [...columns.keys()].find((name) => [rowColumn, splitColumn].includes(name.toLowerCase()));
+    if (taken !== undefined) {
+      report("data/unreadable", source.span, { place: read.place, reason: `\`${taken}\` is a name that plec needs itself` });
+      return null;
+    }
     const own = columns.has("row") ? "" : `${rowColumn} AS "row", `;
     await database.run(
-      `CREATE VIEW plec_numbered AS SELECT ${own}* FROM (SELECT row_number() OVER () AS ${rowColumn}, * FROM ${read.reader})`,
+      `CREATE VIEW ${numberedRows} AS SELECT ${own}* FROM (SELECT row_number() OVER () AS ${rowColumn}, * FROM ${read.reader})`,
     );
-    const expressions = [mapping.where, ...mapping.splits.map(({ rule, span }) => (rule.kind === "sql" ? { sql: rule.sql, span } : null))];
-    for (const expression of expressions) {
-      if (expression === null) continue;
-      const problem = await sqlProblem(database, `SELECT CAST((${expression.sql}) AS BOOLEAN) FROM plec_numbered`);
-      if (problem !== null) report("data/sql", expression.span, { reason: problem.reason }, { help: suggest(problem, columns) });
+    const conditions = conditionsOf(mapping);
+    for (const condition of conditions) {
+      if (reportVolatile(condition, report)) continue;
+      const problem = await expressionProblem(database, condition.sql, numberedRows);
+      if (problem !== null) report("data/sql", condition.span, { reason: problem.reason }, { help: suggest(problem, columns) });
     }
     if (diagnostics.some(({ severity }) => severity === "error")) return null;
     const cases = mapping.splits.map(({ rule }, i) => {
-      const condition = rule.kind === "every" ? `${rowColumn} % ${rule.n} = 0` : `(${rule.sql})`;
+      const condition = rule.kind === "every" ? `${rowColumn} % ${rule.n} = 0` : enclosed(rule.sql);
       return `WHEN ${condition} THEN ${i + 1}`;
     });
     const split = cases.length === 0 ? "0" : `CASE ${cases.join(" ")} ELSE 0 END`;
-    const where = mapping.where === null ? "" : ` WHERE (${mapping.where.sql})`;
+    const where = mapping.where === null ? "" : ` WHERE ${enclosed(mapping.where.sql)}`;
     const form = read.bytes <= (options.keepBytes ?? largestCached) ? "TABLE" : "VIEW";
-    await database.run(`CREATE ${form} plec_rows AS SELECT *, CAST(${split} AS INTEGER) AS ${splitColumn} FROM plec_numbered${where}`);
+    const { place, files, reader } = read;
     const splits = [trainSplit, ...mapping.splits.map(({ name }) => name)];
-    return { name: "plec_rows", place: read.place, columns, splits, files: read.files, reader: read.reader };
+    const table = { name: "plec_rows", place, columns, splits, files, reader, conditions };
+    const rows = `SELECT *, CAST(${split} AS INTEGER) AS ${splitColumn} FROM ${numberedRows}${where}`;
+    try {
+      await database.run(`CREATE ${form} ${table.name} AS ${rows}`);
+    } catch (error) {
+      if (!(error instanceof SqlError) || !(await reportRowFailure(database, table, [], report))) throw error;
+      return null;
+    }
+    return table;
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
     const cause = /sniffing/.test(error.message) ? await brokenLine(database, read.files) : null;
     reportSqlError(cause ?? error, read.place, source.kind === "query" ? source.span : null, report);
     return null;
   }
+}
+
+/** `where` and the splits' SQL, as truth values. */
+function conditionsOf({ where, splits }: Mapping): readonly Expression[] {
+  const rules = splits.flatMap(({ rule, span }) => (rule.kind === "sql" ? [{ sql: rule.sql, span }] : []));
+  return [...(where === null ? [] : [where]), ...rules].map(({ sql, span }) => ({ sql: `CAST(${enclosed(sql)} AS BOOLEAN)`, span }));
+}
+
+/** Reports the row in which a condition, or one of the expressions over the rows, fails; false where none does by itself. */
+export async function reportRowFailure(
+  database: Database,
+  table: DataTable,
+  expressions: readonly Expression[],
+  report: ReportData,
+): Promise<boolean> {
+  const found = (await findFailure(database, numberedRows, table.conditions)) ?? (await findFailure(database, table.name, expressions));
+  if (found === null) return false;
+  report("data/sql", found.span, { reason: `${await locateRow(database, table, found.row)}: ${found.reason}` });
+  return true;
 }
 
 /** What is wrong with the first line that has not the columns of the header; DuckDB says only that it could not guess the types of the columns. */
@@ -93,9 +126,9 @@ interface OpenSource {
 }
 
 function openQuery({ sql, span }: Extract<SourceMapping, { kind: "query" }>, report: ReportData): OpenSource {
-  if (!/\border\s+by\b/i.test(sql)) report("data/unordered", span, {});
+  if (!reportVolatile({ sql, span }, report) && !/\border\s+by\b/i.test(sql)) report("data/unordered", span, {});
   // a query is run once, so that its rows keep their order while it is read in several passes
-  return { reader: `(${sql.replace(/;\s*$/, "")})`, place: "the query", files: [], bytes: 0 };
+  return { reader: enclosed(sql.replace(/;\s*$/, "")), place: "the query", files: [], bytes: 0 };
 }
 
 async function openFiles(
@@ -113,7 +146,9 @@ async function openFiles(
     if (found.length === 0) report("data/unreadable", span, { place: pattern, reason: "there is no such file" });
     files.push(...found);
   }
-  if (files.length === 0) return null;
+  const twice = files.find((file, i) => files.indexOf(file) !== i);
+  if (twice !== undefined) report("data/unreadable", span, { place: twice, reason: "it is named twice, and its rows would count twice" });
+  if (files.length === 0 || twice !== undefined) return null;
   const readers = new Set(files.map(readerOf));
   const [reader] = readers;
   const place = files.length === 1 ? (patterns[0] ?? "") : `${patterns.join(", ")}`;
@@ -134,7 +169,14 @@ async function openFiles(
   }
   const settings = files.length === 1 ? [] : ["union_by_name = true"];
   if (reader === "read_csv") {
-    const delimiters = new Set(files.map((file) => csvHeader(file).delimiter));
+    const headers = files.map(csvHeader);
+    const repeated = headers.findIndex(({ twice }) => twice !== null);
+    if (repeated >= 0) {
+      const reason = `two of its columns are called \`${headers[repeated]?.twice}\``;
+      report("data/unreadable", span, { place: files.length === 1 ? place : (files[repeated] ?? ""), reason });
+      return null;
+    }
+    const delimiters = new Set(headers.map(({ delimiter }) => delimiter));
     const [delimiter = ","] = delimiters;
     if (delimiters.size > 1) {
       report("data/unreadable", span, { place, reason: "the header lines have different delimiters" });
@@ -157,46 +199,6 @@ function readerOf(file: string): string | null {
   return /\.(json|jsonl|ndjson)(\.gz)?$/i.test(file) ? "read_json" : null;
 }
 
-/** Columns of a statement, without running it. */
-export async function describe(database: Database, statement: string): Promise<ReadonlyMap<string, string>> {
-  const rows = await database.rows(`DESCRIBE ${statement}`);
-  return new Map(rows.map((row) => [String(row.column_name), String(row.column_type)]));
-}
-
-export interface SqlProblem {
-  readonly reason: string;
-  /** The column that is not there, when that is the problem. */
-  readonly column: string | null;
-}
-
-/** What is wrong with a statement; null when it can run. */
-export async function sqlProblem(database: Database, statement: string): Promise<SqlProblem | null> {
-  try {
-    await describe(database, statement);
-    return null;
-  } catch (error) {
-    if (!(error instanceof SqlError)) throw error;
-    const reason = firstLine(error.message);
-    return { reason, column: /Referenced column "([^"]*)" not found/.exec(error.message)?.[1] ?? null };
-  }
-}
-
-export function suggest({ column }: SqlProblem, columns: ReadonlyMap<string, string>): string | null {
-  return column === null ? null : suggestColumn(column, columns);
-}
-
-export function suggestColumn(column: string, columns: ReadonlyMap<string, string>): string {
-  const names = [...columns.keys()];
-  const near = closest(column, names);
-  if (near !== null) return `did you mean \`${near}\`?`;
-  const shown = names.slice(0, 12).join(", ");
-  return `its columns are ${shown}${names.length > 12 ? `, and ${names.length - 12} more` : ""}`;
-}
-
-function firstLine(message: string): string {
-  return (message.split("\n")[0] ?? "").replace(/^([A-Z]\w+ )+Error: /, "");
-}
-
 /** A failure while reading: DuckDB says the line and the column of a CSV file itself. */
 export function reportSqlError(error: SqlError, place: string, span: Span | null, report: ReportData): void {
   const line = /CSV Error on Line: (\d+)/.exec(error.message)?.[1];
@@ -204,10 +206,10 @@ export function reportSqlError(error: SqlError, place: string, span: Span | null
   const value = /Could not convert string "([^"]*)" to '?(\w+)/.exec(error.message);
   const found = /^\s*file = (.*)$/m.exec(error.message)?.[1] ?? place;
   const file = found.endsWith(place) ? place : found;
-  if (line === undefined) report("data/unreadable", span, { place, reason: firstLine(error.message) });
+  if (line === undefined) report("data/unreadable", span, { place, reason: reasonOf(error) });
   else if (column === undefined || value === null) {
     const detail = error.message.split("\n").find((text, i) => i > 0 && text !== "" && !text.startsWith("Original Line"));
-    report("data/unreadable", span, { place: `${file}: line ${line}`, reason: detail ?? firstLine(error.message) });
+    report("data/unreadable", span, { place: `${file}: line ${line}`, reason: detail ?? reasonOf(error) });
   } else {
     const expected = `a value of type ${value[2]}, which the lines before it have`;
     report("data/value", span, { place: `${file}: row ${Number(line) - 1}, column ${column}`, value: JSON.stringify(value[1]), expected });
@@ -230,7 +232,7 @@ export async function locateRow(database: Database, table: DataTable, row: numbe
 
 /** The value of an expression in one row, as text. */
 export async function valueAt(database: Database, table: DataTable, sql: string, row: number): Promise<string | null> {
-  const [found] = await database.rows(`SELECT CAST((${sql}) AS VARCHAR) AS value FROM ${table.name} WHERE ${rowColumn} = ${row}`);
+  const [found] = await database.rows(`SELECT CAST(${enclosed(sql)} AS VARCHAR) AS value FROM ${table.name} WHERE ${rowColumn} = ${row}`);
   const value = found?.value;
   return typeof value === "string" ? (value.length > 60 ? `${value.slice(0, 60)}…` : value) : null;
 }

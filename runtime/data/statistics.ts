@@ -5,7 +5,8 @@ import type { BoundFields, Field } from "./fields.ts";
 import type { ColumnMapping, Mapping } from "./mapping.ts";
 import type { Moments } from "./scale.ts";
 import { textOf } from "./select.ts";
-import { type DataTable, splitColumn } from "./source.ts";
+import { splitColumn } from "./expression.ts";
+import type { DataTable } from "./source.ts";
 
 /** What was learned on the training rows, by the mapping's target (`numeric.age`, `label/ltv`). */
 export interface Statistics {
@@ -22,7 +23,10 @@ export interface Preparation {
   readonly statistics: Statistics;
 }
 
-/** Reads the categories of the training rows, the most frequent first and ties in order of their text. */
+/**
+ * Reads the categories of the training rows, the most frequent first and ties in order of their text. DuckDB counts them in one pass over the rows, on disk
+ * where it has to, and gives no more of them than there is room for.
+ */
 export async function learnVocabularies(
   database: Database,
   table: DataTable,
@@ -30,49 +34,58 @@ export async function learnVocabularies(
   report: ReportData,
 ): Promise<Statistics["vocabularies"]> {
   const learnt = fields.filter(({ categories }) => categories?.kind === "learn");
-  const vocabularies: Record<string, readonly string[]> = {};
-  const rows = `FROM ${table.name} WHERE ${splitColumn} = 0`;
-  const scalars = learnt.filter(({ shape }) => shape.length === 0);
-  const counted = new Map<Field, Map<string, number>>();
-  const columns = scalars.flatMap((field) => field.expressions.map(({ sql }) => ({ field, sql: textOf(sql, field.mapping) })));
-  if (columns.length > 0) {
-    const [found] = await database.rows(`SELECT ${columns.map(({ sql }, i) => `histogram(${sql}) AS c${i}`).join(", ")} ${rows}`);
-    for (const [i, { field }] of columns.entries()) addCounts(counted, field, found?.[`c${i}`]);
+  if (learnt.length === 0) return {};
+  const ranked = await database.rows(`
+    WITH counts AS (SELECT field, category, count(*) AS n FROM (${categoriesOf(learnt, table)}) WHERE category IS NOT NULL GROUP BY ALL),
+    ranked AS (
+      SELECT field, category, row_number() OVER (PARTITION BY field ORDER BY n DESC, category) AS place, count(*) OVER (PARTITION BY field) AS found
+      FROM counts
+    )
+    SELECT field, category, found FROM ranked WHERE place <= list_extract([${learnt.map((field) => Math.max(1, limitOf(field))).join(", ")}], field + 1) ORDER BY field, place`);
+  const chosen = learnt.map((): string[] => []);
+  const found = learnt.map(() => 0);
+  for (const row of ranked) {
+    chosen[Number(row.field)]?.push(String(row.category));
+    found[Number(row.field)] = Number(row.found);
   }
-  for (const field of learnt.filter(({ shape }) => shape.length > 0)) {
-    const [expression] = field.expressions;
-    const list = field.shape.length > 1 ? `flatten(CAST(${expression?.sql} AS VARCHAR[][]))` : `CAST(${expression?.sql} AS VARCHAR[])`;
-    const [found] = await database.rows(`SELECT histogram(v) AS c FROM (SELECT unnest(${list}) AS v ${rows})`);
-    addCounts(counted, field, found?.c);
-  }
-  for (const field of learnt) vocabularies[field.key] = chooseCategories(field, counted.get(field) ?? new Map(), report);
-  return vocabularies;
+  for (const [i, field] of learnt.entries()) checkRoom(field, found[i] ?? 0, report);
+  return Object.fromEntries(learnt.map((field, i) => [field.key, chosen[i]?.slice(0, limitOf(field)) ?? []]));
 }
 
-function addCounts(counted: Map<Field, Map<string, number>>, field: Field, histogram: unknown): void {
-  const counts = counted.get(field) ?? new Map<string, number>();
-  counted.set(field, counts);
-  // A MAP of DuckDB; null where there are no values.
-  const entries: unknown = typeof histogram === "object" && histogram !== null ? Reflect.get(histogram, "entries") : [];
-  if (!Array.isArray(entries)) return;
-  for (const { key, value } of entries as readonly { readonly key: unknown; readonly value: unknown }[]) {
-    if (typeof key === "string") counts.set(key, (counts.get(key) ?? 0) + Number(value));
-  }
+/** SQL for every category of every training row: the field that it is of, by its place among them, and its text. */
+function categoriesOf(learnt: readonly Field[], { name }: DataTable): string {
+  const rows = `FROM ${name} WHERE ${splitColumn} = 0`;
+  const numbered = learnt.map((field, i) => ({ field, i }));
+  const columns = numbered.flatMap(({ field, i }) =>
+    field.shape.length > 0 ? [] : field.expressions.map(({ sql }) => ({ i, text: textOf(sql, field.mapping) })),
+  );
+  const ofColumns = `SELECT unnest([${columns.map(({ i }) => i).join(", ")}]) AS field, unnest([${columns.map(({ text }) => text).join(", ")}]) AS category ${rows}`;
+  const ofLists = numbered.flatMap(({ field: { shape, expressions, mapping }, i }) =>
+    shape.length === 0
+      ? []
+      : expressions.map(({ sql }) => {
+          const list = shape.length > 1 ? `flatten(CAST(${sql} AS VARCHAR[][]))` : `CAST(${sql} AS VARCHAR[])`;
+          return `SELECT ${i} AS field, ${textOf("item", mapping)} AS category FROM (SELECT unnest(${list}) AS item ${rows})`;
+        }),
+  );
+  return [...(columns.length > 0 ? [ofColumns] : []), ...ofLists].join(" UNION ALL ");
 }
 
-function chooseCategories(field: Field, counts: ReadonlyMap<string, number>, report: ReportData): readonly string[] {
-  const sorted = [...counts].sort(([a, na], [b, nb]) => nb - na || (a < b ? -1 : 1)).map(([value]) => value);
-  const room = (field.vocabulary ?? 1) - 1;
-  const most = field.categories?.kind === "learn" ? field.categories.most : null;
-  const wanted = most === null ? sorted.length : Math.min(most, sorted.length);
-  if (wanted > room) {
-    const help =
-      most === null
-        ? `id[B] of ${sorted.length + 1} has room for all; \`most: ${room}\` keeps the most frequent`
-        : `\`most: ${room}\` fits`;
-    report("data/vocabulary", field.mapping.span, { name: field.mapping.target, found: wanted, room }, { help });
-  }
-  return sorted.slice(0, wanted);
+/** How many categories a field may keep: id 0 stands for the others. */
+function limitOf({ vocabulary, categories }: Field): number {
+  const room = (vocabulary ?? 1) - 1;
+  const most = categories?.kind === "learn" ? categories.most : null;
+  return most === null ? room : Math.min(most, room);
+}
+
+function checkRoom({ vocabulary, categories, mapping }: Field, found: number, report: ReportData): void {
+  const room = (vocabulary ?? 1) - 1;
+  const most = categories?.kind === "learn" ? categories.most : null;
+  const wanted = most === null ? found : Math.min(most, found);
+  if (wanted <= room) return;
+  const help =
+    most === null ? `id[B] of ${found + 1} has room for all; \`most: ${room}\` keeps the most frequent` : `\`most: ${room}\` fits`;
+  report("data/vocabulary", mapping.span, { name: mapping.target, found: wanted, room }, { help });
 }
 
 // ── as JSON ─────────────────────────────────────────────────────────────────

@@ -14,11 +14,16 @@ export interface RunSettings {
   readonly engine: RunEngine;
   readonly backend: string | null;
   readonly spec: string;
+  /** Of the data's rows. */
+  readonly fingerprint: string;
   readonly started: string;
 }
 
 /** @param version  of plec */
-export function describeRun({ model, plan, data, engine, backend, spec, started }: RunSettings, version: string): RunDescription {
+export function describeRun(
+  { model, plan, data, engine, backend, spec, fingerprint, started }: RunSettings,
+  version: string,
+): RunDescription {
   const { adatt, weighting, phases, schedule, batch, accumulate, seed } = plan;
   return {
     version: 1,
@@ -34,6 +39,7 @@ export function describeRun({ model, plan, data, engine, backend, spec, started 
     accumulate,
     parameters: model.parameters.reduce((total, { value }) => total + sizeOf(value.type.shape.map(Number)), 0),
     rows: Object.fromEntries(data.splits.map(({ name, rows }) => [name, rows])),
+    data: fingerprint,
     tasks: model.losses.map(({ task }) => describeTask(model, task, data)),
     phases,
     adatt: adatt === null ? null : { warmup: adatt.warmup, freeze: Number.isFinite(adatt.freeze) ? adatt.freeze : null },

@@ -20,6 +20,8 @@ export interface RunDescription {
   readonly parameters: number;
   /** Rows by split, training rows under `train`. */
   readonly rows: Readonly<Record<string, number>>;
+  /** Of the values and the order of all rows; absent in runs of a plec that took none. */
+  readonly data?: string;
   /** In order of execution. */
   readonly tasks: readonly RunTask[];
   readonly phases: readonly RunPhase[];

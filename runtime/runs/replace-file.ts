@@ -30,7 +30,11 @@ export function replaceFile(path: string, content: string | Uint8Array): void {
 
 /** Removes what a killed process has left half written. */
 export function removeUnfinished(folder: string): void {
-  for (const name of readdirSync(folder)) if (/^\..*\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
+  for (const name of readdirSync(folder)) if (isUnfinished(name)) rmSync(join(folder, name), { force: true });
+}
+
+export function isUnfinished(name: string): boolean {
+  return /^\..*\.tmp$/.test(name);
 }
 
 /** The new name is on the disk, too; not every system can say so of a folder. */

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { RunDescription, RunRecord } from "./records.ts";
-import { removeUnfinished, replaceFile } from "./replace-file.ts";
+import { isUnfinished, removeUnfinished, replaceFile } from "./replace-file.ts";
 
 /** The folder of a run: `run.json`, `metrics.jsonl`, the spec as it was, and checkpoints. */
 export class RunFolder {
@@ -26,9 +26,13 @@ export class RunFolder {
     return existsSync(this.#descriptionPath);
   }
 
-  /** Something that is in the way of a new run; null for a folder that is not there or empty. */
+  get isInTheWay(): boolean {
+    return existsSync(this.path) && !statSync(this.path).isDirectory();
+  }
+
+  /** Something that is in the way of a new run, other than what a killed process left half written; null for a folder that is not there or empty. */
   get firstItem(): string | null {
-    return existsSync(this.path) ? (readdirSync(this.path)[0] ?? null) : null;
+    return existsSync(this.path) ? (readdirSync(this.path).find((name) => !isUnfinished(name)) ?? null) : null;
   }
 
   get #descriptionPath(): string {
@@ -44,8 +48,9 @@ export class RunFolder {
     return join(this.path, "spec", spec);
   }
 
-  /** Begins a run. @param specs  absolute paths of the spec and what it imports */
+  /** Begins a run: from the first file on it is one, that `--resume` begins again. @param specs  absolute paths of the spec and what it imports */
   create(description: RunDescription, specs: SpecFiles): void {
+    this.describe(description);
     mkdirSync(join(this.path, "checkpoints"), { recursive: true });
     for (const file of specs.files) {
       const target = join(this.path, "spec", relative(specs.root, file));
@@ -53,16 +58,17 @@ export class RunFolder {
       copyFileSync(file, target);
     }
     writeFileSync(this.metricsPath, "");
-    this.describe(description);
   }
 
   describe(description: RunDescription): void {
     replaceFile(this.#descriptionPath, `${JSON.stringify(description, null, 2)}\n`);
   }
 
-  /** @throws SyntaxError for a file that is no JSON, and errors of the file system */
+  /** @throws SyntaxError for a file that describes no run, and errors of the file system */
   description(): RunDescription {
-    return JSON.parse(readFileSync(this.#descriptionPath, "utf8")) as RunDescription;
+    const value: unknown = JSON.parse(readFileSync(this.#descriptionPath, "utf8"));
+    if (!isDescription(value)) throw new SyntaxError("it describes no run that this plec knows");
+    return value;
   }
 
   /** Puts the metrics back to where a checkpoint was made, and clears away what a killed process left. */
@@ -87,6 +93,15 @@ export class RunFolder {
   get metricsBytes(): number {
     return statSync(this.metricsPath).size;
   }
+}
+
+/** By what is read first; past it, the layout is what `describe` wrote. */
+function isDescription(value: unknown): value is RunDescription {
+  if (typeof value !== "object" || value === null) return false;
+  const { version, spec, rows, tasks, phases } = value as Partial<Record<keyof RunDescription, unknown>>;
+  return (
+    version === 1 && typeof spec === "string" && typeof rows === "object" && rows !== null && Array.isArray(tasks) && Array.isArray(phases)
+  );
 }
 
 /** Files of a spec below the folder that holds all of them. */

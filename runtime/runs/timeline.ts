@@ -18,7 +18,12 @@ const mostRestarts = 1000;
 export function timeline(plan: TrainingPlan, annealed: readonly Annealing[]): readonly Moment[] {
   const moments: Moment[] = [];
   for (const [phase, { name, start, epochs, freeze, lr }] of plan.phases.entries()) {
-    moments.push({ epoch: start, phase, event: "phase", text: `phase ${name}: ${epochs} epochs, learning rate ${lr}` });
+    moments.push({
+      epoch: start,
+      phase,
+      event: "phase",
+      text: `phase ${name}: ${epochs} ${epochs === 1 ? "epoch" : "epochs"}, learning rate ${lr}`,
+    });
     if (freeze.length > 0) moments.push({ epoch: start, phase, event: "freeze", text: `${freeze.join(", ")} stand still` });
     for (const epoch of restarts(plan, epochs))
       moments.push({ epoch: start + epoch, phase, event: "restart", text: `the learning rate starts again at ${lr}` });

@@ -12,7 +12,12 @@ export interface CliResult {
 /** Runs the command line in this process, with streams that collect. */
 export async function runCli(
   argv: readonly string[],
-  options: { readonly stdin?: string; readonly env?: Readonly<Record<string, string>>; readonly terminal?: boolean } = {},
+  options: {
+    readonly stdin?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly terminal?: boolean;
+    readonly rows?: number;
+  } = {},
 ): Promise<CliResult> {
   const collected = { stdout: "", stderr: "" };
   const output = (name: "stdout" | "stderr") => ({
@@ -21,6 +26,7 @@ export async function runCli(
     },
     isTerminal: options.terminal === true,
     columns: options.terminal === true ? 100 : null,
+    rows: options.rows ?? null,
   });
   const code = await main(argv, {
     stdout: output("stdout"),

@@ -104,11 +104,40 @@ describe("a mapping that does not fit is an error with its place", () => {
       "data.yaml:1:18 error data/unreadable",
       "nope.csv",
     ],
+    ["a sum over rows", { bought: "sum(bought) > 0" }, "data.yaml:9:11 error data/sql", "aggregates, windows and unnest"],
+    ["a value of another row", { bought: "lag(bought) OVER () > 0" }, "data.yaml:9:11 error data/sql", "a query as the source may have"],
+    ["more rows than there are", { stage: "unnest([0, 1])" }, "data.yaml:10:10 error data/sql", "aggregates, windows and unnest"],
+    ["SQL that fails in a row", { bought: "ln(age - 2) > 0" }, "data.yaml:9:11 error data/sql", "good.csv: row 1: cannot take logarithm"],
+    [
+      "categories that fail in a row",
+      { kind: "{ sql: ln(age - 2), categories: hash }" },
+      "data.yaml:5:16 error data/sql",
+      "good.csv: row 1",
+    ],
+    ["`where` that fails in a row", { top: "where: ln(age - 2) > 0" }, "data.yaml:2:8 error data/sql", "good.csv: row 1: cannot take"],
+    ["a split drawn at random", { top: "splits: { test: random() < 0.5 }" }, "data.yaml:2:17 error data/volatile: `random()` gives other"],
+    ["a label drawn at random", { bought: "random ( ) < 0.5" }, "data.yaml:9:11 error data/volatile"],
+    [
+      "a query that draws rows at random",
+      { source: "{ query: SELECT * FROM 'good.csv' USING SAMPLE 50% ORDER BY age }" },
+      "data.yaml:1:18 error data/volatile: `USING SAMPLE` gives other values",
+    ],
+    ["an extension of DuckDB", { source: "{ query: SELECT * FROM 's3://b/a.csv' ORDER BY 1 }" }, "this needs DuckDB's extension httpfs"],
+    ["a file that is named twice", { source: '["good*.csv", good.csv]' }, "good.csv: it is named twice, and its rows would count twice"],
     ["a broken query", { source: "{ query: SELEC 1 ORDER BY 1 }" }, "data.yaml:1:18 error data/unreadable: the query: syntax error"],
   ];
   it.each(cases)("%s", async (_, change, ...expected) => {
     const text = await errorsOf(change);
     for (const part of expected) expect(text).toContain(part);
+  });
+
+  it("and nothing is said of names, texts and comments that only look so", async () => {
+    const change = { bought: "bought -- random()", top: "where: \"'random()' <> '' -- unnest()\"" };
+    const { data, findings } = await folder.open(contract, mapping(change));
+    expect(findings).toEqual([]);
+    expect(data?.splits).toEqual([{ name: "train", rows: 2 }]);
+    const query = "{ query: \"SELECT * FROM 'good.csv' ORDER BY age; -- the youngest first\" }";
+    expect((await folder.open(contract, mapping({ source: query.replace(";", "") }))).findings).toEqual([]);
   });
 
   it("an input that is left out, and a part of one", async () => {
@@ -141,6 +170,7 @@ describe("a wrong value is an error with file, row and column", () => {
     ["a step too short", '1,2,0,,1,0\n1,3,1,"[[1,2],[1]]",0,1\n', "row 2, column steps: 1 values in a step where steps takes 3 × 2"],
     ["a broken list", '1,2,0,,1,0\n1,3,1,"[[1,2],[1",0,1\n', 'row 2, column steps: "[[1,2],[1" is not a list of numbers'],
     ["a hole in a list", '1,2,0,"[[1,2],[1,NULL]]",1,0\n1,3,1,,0,1\n', "row 1, column steps (an element of the list): there is no value"],
+    ["a list with what 32 bits do not hold", '1,2,0,"[[1,2],[1,1e39]]",1,0\n1,3,1,,0,1\n', "row 1, column steps", "is not a 32-bit number"],
     ["infinity in a list", '1,2,0,"[[1,2],[1,inf]]",1,0\n1,3,1,,0,1\n', "row 1, column steps", "is not a finite number"],
     ["a line too long", "1,2,0,,1,0\n1,2,0,,1,0,5,6\n", "rows.csv: line 3: Expected Number of Columns: 6"],
     ["an open quote", '1,2,0,,1,0\n1,2,"0,,1,0\n', "rows.csv: line 3: Value with unterminated quote"],
@@ -193,6 +223,9 @@ describe("a file that cannot be read is an error that says why", () => {
     ["plain.csv.gz", "age,pay\n1,2\n", "plain.csv.gz: the compressed file is broken"],
     ["short.parquet", "hello", "short.parquet: File"],
     ["bad.jsonl", '{"age": 1, "pay": 2}\n{"age": 1, "pay": \n', "bad.jsonl: Malformed JSON"],
+    ["twice.csv", "age,pay,kind,steps,bought,stage,Age\n1,2,0,,1,0,9\n", "twice.csv: two of its columns are called `Age`"],
+    ["quoted.csv.gz", gzipSync('"a ""b"",c";x;"a ""b"",c"\n1;2;3\n'), 'quoted.csv.gz: two of its columns are called `a "b",c`'],
+    ["taken.csv", `${header.replace("age", "plec_row")}${good}`, "taken.csv: `plec_row` is a name that plec needs itself"],
     ["sheet.xlsx", "hello", "sheet.xlsx: its extension is none that plec reads"],
   ])("%s", async (name, content, expected) => {
     folder.write(name, content);

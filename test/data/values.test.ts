@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import type { LabelDescription } from "../../runtime/data/contract.ts";
@@ -144,6 +145,28 @@ describe("categories", () => {
     expect((await read([ids("k", 3)], csv, "inputs:\n  k: { column: c, most: 1 }\n")).k).toEqual([1, 0, 1, 0, 0, 1]);
   });
 
+  it("that have no room at all are an error", async () => {
+    folder.write("rows.csv", csv);
+    const { data, findings } = await folder.open({ inputs: [ids("k", 1)], labels: [] }, "source: rows.csv\ninputs:\n  k: c\n");
+    expect(data).toBeNull();
+    expect(findings.join()).toContain("error data/vocabulary: `k` has 3 categories and room for 0");
+  });
+
+  it("of several columns together, and of lists with what stands for missing ones", async () => {
+    const csv = 'c,d,s\nred,blue,"[a, b, NULL]"\nblue,blue,"[a]"\nred,navy,[]\n';
+    folder.write("rows.csv", csv);
+    const inputs = [ids("k", 5, [2]), ids("s", 4, ["T"])];
+    const query = "{ query: \"SELECT c, d, CAST(s AS VARCHAR[]) AS s FROM 'rows.csv' ORDER BY ALL DESC\" }";
+    const yaml = `source: ${query}\ninputs:\n  k: { columns: [c, d] }\n  s: { length: 3, categories: learn, missing: none }\n`;
+    const data = await folder.require({ inputs, labels: [] }, yaml);
+    expect(data.statistics.vocabularies).toEqual({ k: ["blue", "red", "navy"], s: ["a", "b", "none"] });
+    expect((await rowsOf(data)).s).toEqual([
+      [0, 0, 0],
+      [1, 2, 3],
+      [1, 0, 0],
+    ]);
+  });
+
   it("a fixed list, with an id for all others", async () => {
     const { k } = await read([ids("k", 3)], csv, "inputs:\n  k: { column: c, categories: [blue, red], unknown: 2 }\n");
     expect(k).toEqual([1, 0, 1, 2, 0, 1]);
@@ -163,6 +186,8 @@ describe("categories", () => {
     const { k } = await read([ids("k", 50)], `c\n${rows.join("\n")}\n`, "inputs:\n  k: { column: c, categories: hash }\n");
     const found = k as number[];
     expect(found.slice(0, 1000)).toEqual(found.slice(1000));
+    const md5 = (text: string) => createHash("md5").update(text).digest().readBigUInt64LE(8);
+    expect(found).toEqual(rows.map((text) => Number(md5(text) % 50n)));
     expect(Math.min(...found)).toBe(0);
     expect(Math.max(...found)).toBe(49);
     // chi-square with 49 degrees of freedom: 85.4 is exceeded once in a thousand
@@ -276,6 +301,22 @@ describe("lists", () => {
       [Math.fround(-2 / Math.sqrt(8 / 3)), Math.fround(-10 / Math.sqrt(200))],
       [0, 0],
       [0, 0],
+    ]);
+  });
+
+  it("hold large numbers exactly until they are scaled, and ids whatever their size", async () => {
+    const query =
+      '{ query: "SELECT [[1700000000 + i, 0.5], [1700000002 + i, 1.5]] AS s, [16777217 + i, 16777219] AS k FROM range(2) t(i) ORDER BY i" }';
+    const yaml = `source: ${query}\ninputs:\n  s: { scale: standard }\n  k:\n`;
+    const data = await folder.require({ inputs: [input("s", [2, 2]), ids("k", 2 ** 25, [2])], labels: [] }, yaml);
+    expect(data.statistics.moments.s?.mean).toEqual([1_700_000_001.5, 1]);
+    const { s, k } = await rowsOf(data);
+    expect(k).toEqual([1, 2].map((i) => [16_777_216 + i, 16_777_219]));
+    // 0, 2, 1 and 3 after 1,700,000,000: mean 1.5, variance 1.25
+    const first = (s as number[][][]).map((row) => row.map(([value]) => value));
+    expect(first).toEqual([
+      [-1.5, 0.5].map((value) => Math.fround(value / Math.sqrt(1.25))),
+      [-0.5, 1.5].map((value) => Math.fround(value / Math.sqrt(1.25))),
     ]);
   });
 

@@ -1,8 +1,8 @@
-import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCli, temporaryFolder } from "../cli/run-cli.ts";
 import { PlecProcess } from "./plec-process.ts";
-import { files, mapping, rows, shop } from "./shop.ts";
+import { files, mapping, rows, shop, tensorsOf } from "./shop.ts";
 
 const folder = temporaryFolder({
   ...files,
@@ -40,6 +40,7 @@ function copyOf(name: string): string {
 describe("wrong use", () => {
   it.each([
     ["a run in the way", "run", {}, [], 2, /run holds a run: go on with it by --resume, or name another folder/],
+    ["a file in the way", "data.yaml", {}, [], 2, /data\.yaml is a file; name a folder for the run/],
     ["nothing to resume", "new", {}, ["--resume"], 2, /new holds no run to go on with; leave --resume out/],
     ["another seed", "run", {}, ["--resume", "--seed", "9"], 2, /the run was begun with seed 0/],
     ["a backend for ONNX Runtime", "new", {}, ["--backend", "wasm"], 2, /--backend goes with --engine tfjs/],
@@ -78,6 +79,20 @@ describe("a checkpoint", () => {
     expect(bytesOf().equals(bytes)).toBe(true);
   });
 
+  const [head = "", first = "", second = "", ...others] = rows().split("\n");
+  it.each([
+    ["two rows that have changed places", [second, first]],
+    ["another value", [first.replace(/^[^,]*/, "0.25"), second]],
+    ["another label", [first.replace(/[^,]*$/, "0.25"), second]],
+  ])("of data with %s is not gone on from", async (_, changed) => {
+    writeFileSync(folder.path("shop.csv"), [head, ...changed, ...others].join("\n"));
+    const { code, stderr } = await train("run", {}, "--resume");
+    writeFileSync(folder.path("shop.csv"), rows());
+    expect(stderr).toMatch(/the values or the order of the rows in shop\.csv are not those that the run was begun with/);
+    expect(code).toBe(1);
+    expect((await train("run", {}, "--resume")).code).toBe(0);
+  });
+
   it.each([
     ["the data", (size: number) => size - 100, /last\.safetensors is broken: the data of .* ends 100 bytes after the end of the file/],
     ["the header", () => 100, /last\.safetensors is broken: the header is \d+ bytes long/],
@@ -87,10 +102,22 @@ describe("a checkpoint", () => {
     truncateSync(checkpoint(run), sizeOf(bytesOf().length));
     const { code, stderr } = await train(run, {}, "--resume");
     expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/; copy .*best\.safetensors there to go on from epoch \d\n$/);
     expect(code).toBe(1);
     const best = await runCli(["eval", folder.path(run), "--data", folder.path("data.yaml"), "--checkpoint", "last"]);
     expect(best.stderr).toMatch(message);
     expect((await runCli(["eval", folder.path(run), "--data", folder.path("data.yaml")])).code).toBe(0);
+  });
+
+  it("that is gone while the best one is there does not begin the run again", async () => {
+    const run = copyOf("gone");
+    rmSync(checkpoint(run));
+    const { code, stderr } = await train(run, {}, "--resume");
+    expect(stderr).toMatch(/last\.safetensors is gone; copy .*best\.safetensors there to go on from epoch \d\n$/);
+    expect(code).toBe(1);
+    cpSync(folder.path("gone/checkpoints/best.safetensors"), checkpoint(run));
+    expect((await train(run, {}, "--resume")).code).toBe(0);
+    expect(tensorsOf(checkpoint(run))).toEqual(tensorsOf(checkpoint("run")));
   });
 
   it("that is no checkpoint is said to be none", async () => {
@@ -99,6 +126,31 @@ describe("a checkpoint", () => {
     writeFileSync(checkpoint(run), readFileSync(folder.path("step.safetensors")));
     expect((await train(run, {}, "--resume")).stderr).toMatch(/last\.safetensors holds weights and no checkpoint/);
   });
+});
+
+it("what a process left that was killed while it began is no hindrance", async () => {
+  mkdirSync(folder.path("begun"));
+  writeFileSync(folder.path("begun/.run.json.tmp"), '{"version"');
+  expect((await train("begun")).code).toBe(0);
+  const run = copyOf("only described");
+  rmSync(folder.path(`${run}/spec`), { recursive: true });
+  rmSync(folder.path(`${run}/checkpoints`), { recursive: true });
+  expect((await train(run, {}, "--resume")).code).toBe(0);
+  expect(tensorsOf(checkpoint(run))).toEqual(tensorsOf(checkpoint("run")));
+});
+
+it.each([
+  ["run.json", '{"version', /run\.json is broken: /],
+  ["run.json", "{}", /run\.json is broken: it describes no run that this plec knows/],
+  ["run.json", "null", /run\.json is broken: it describes no run that this plec knows/],
+  ["metrics.jsonl", "nonsense\n", /metrics\.jsonl is broken: /],
+])("a broken %s that holds %j is said to be", async (file, text, message) => {
+  const run = copyOf(`broken ${file} ${text.length}`);
+  writeFileSync(folder.path(`${run}/${file}`), text);
+  const { code, stderr } = await train(run, {}, "--resume");
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toContain("internal error");
+  expect(code).toBe(1);
 });
 
 it("a full disk leaves the old checkpoint intact", { timeout: 30_000 }, async () => {

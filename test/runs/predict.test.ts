@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { parse } from "csv-parse/sync";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -26,6 +26,7 @@ async function plec(...args: readonly string[]): Promise<string> {
 }
 
 beforeAll(async () => {
+  mkdirSync(path("folder.csv"));
   await plec("train", path("shop.ple"), "--data", path("data.yaml"), "--out", path("run"), "--epochs", "2");
 });
 
@@ -120,12 +121,19 @@ describe("plec predict", () => {
     [["predict", "run", "--data", "data.yaml", "-o", "x.txt"], 2, /predictions are written as \.parquet or \.csv/],
     [["predict", "run", "--data", "data.yaml", "-o", "none/x.csv"], 2, /there is no folder .*none/],
     [["predict", "run", "--data", "data.yaml", "-o", "x.csv", "--keep", "shelff"], 2, /has no such column; did you mean shelf\?/],
+    [
+      ["predict", "run", "--data", "data.yaml", "-o", "x.csv", "--keep", "click"],
+      2,
+      /--keep click: the predictions have a column of that name/,
+    ],
+    [["predict", "run", "--data", "data.yaml", "-o", "x.csv", "--keep", "a,a"], 2, /--keep names a twice/],
+    [["predict", "run", "--data", "data.yaml", "-o", "folder.csv"], 2, /cannot write .*folder\.csv: it is a folder/],
     [["predict", "nowhere", "--data", "data.yaml", "-o", "x.csv"], 2, /nowhere is no run of `plec train`/],
     [["eval", "run", "--data", "data.yaml", "--split", "valid"], 2, /has no split valid; it has train, test/],
     [["eval", "run", "--data", "march.csv", "--split", "test"], 2, /--split goes with a mapping/],
     [["eval", "run", "--data", "march.csv"], 1, /"?click\\?"? not found[\s\S]*march\.csv has no column `basket`/],
   ] as const)("%j exits with %d", async (args, code, message) => {
-    const known = new Set(["predict", "eval", "test", "valid", "shelff"]);
+    const known = new Set(["predict", "eval", "test", "valid", "shelff", "click", "a,a"]);
     const result = await runCli(args.map((arg) => (arg.startsWith("-") || known.has(arg) ? arg : path(arg))));
     expect(result.stderr).toMatch(message);
     expect(result.code).toBe(code);

@@ -124,6 +124,25 @@ describe("a run", () => {
     expect(stdout).toMatch(/ {2}click +0\.\d+ +1\.0000\n/);
   });
 
+  it("fits into a small terminal, and shows of gradients that wait what was last told", async () => {
+    const args = [
+      "train",
+      folder.path("everything.ple"),
+      "--data",
+      folder.path("data.yaml"),
+      "--out",
+      folder.path("small"),
+      "--epochs",
+      "1",
+    ];
+    const { stdout } = await runCli(args, { terminal: true, rows: 4 });
+    expect(stdout).toMatch(/ {2}loss \d.*learning rate –/);
+    expect(stdout).not.toContain("NaN");
+    expect(stdout).toContain("\u001b[3A\u001b[J");
+    const moves = stdout.split("\u001b[").flatMap((part) => /^\d+A/.exec(part)?.[0] ?? []);
+    expect(new Set(moves)).toEqual(new Set(["3A"]));
+  });
+
   it("prints one object for machines", async () => {
     const { stdout } = await runCli([
       "train",
