@@ -15,7 +15,7 @@ const edits: readonly (readonly [string, string])[] = [
   ["f32[B, 150, 3]", "f32[B, 6, 3]"],
   ["tda_long_mask: f32[B, 150]", "tda_long_mask: f32[B, 6]"],
   ["lr: 5e-4", "lr: 3e-3"],
-  ["entropy: 0.01 /", "entropy: 1 /"],
+  ["entropy: 0.01 /", "entropy: 16 /"],
 ];
 const text = edits.reduce(
   (before, [from, to]) => {
@@ -89,11 +89,11 @@ describe("200 steps of the full spec on planted data", () => {
   test("take every step, and lower every task's loss in the first phase and over both", async () => {
     const [one, two] = [await first, await second];
     for (const { reports } of [one, two]) expect(reports.filter((report) => report.get("metric/taken") !== 1)).toEqual([]);
-    for (const task of model.order) {
-      const before = reported(one, 0, `loss/${task}`);
-      expect(reported(one, joint, `loss/${task}`), task).toBeLessThan(0.9 * before);
-      expect(reported(two, refine, `loss/${task}`), task).toBeLessThan(0.9 * before);
-    }
+    const losses = model.order.map((task) => {
+      const name = `loss/${task}`;
+      return { task, before: reported(one, 0, name), then: reported(one, joint, name), after: reported(two, refine, name) };
+    });
+    expect(losses.filter(({ before, then, after }) => !(Math.max(then, after) < 0.9 * before))).toEqual([]);
   });
 
   test("even the gates out, break the cycles, and teach the autoencoder to rebuild what the experts say", async () => {
@@ -112,19 +112,17 @@ describe("200 steps of the full spec on planted data", () => {
     const names = [...one.state.keys()];
     const gates = names.filter((name) => /^param\/cgc\//.test(name) || name.startsWith("adatt/") || /_gates$/.test(name));
     still(one.states[12 * perEpoch - 1], one.state, gates);
-    const moved = names.filter((name) => name.startsWith("param/") && !gates.includes(name));
+    // Small diagrams have no points of some degrees, whose parameters no gradient moves.
+    const moved = names.filter((name) => name.startsWith("param/") && !gates.includes(name) && !name.includes("perslay/points"));
     for (const name of moved) expect(one.state.get(name)?.data, name).not.toEqual(one.states[12 * perEpoch - 1]?.get(name)?.data);
-    const left = (name: string) => [...one.state.keys()].includes(name) && two.state.has(name);
-    const inBoth = moved.filter(left);
-    const frozen = names.filter((name) => /^param\/(shared|cgc)\//.test(name));
-    still(one.state, new Map([...one.state, ...two.state]), frozen);
-    for (const name of inBoth.filter((name) => !frozen.includes(name)))
-      expect(two.state.get(name)?.data, name).not.toEqual(one.state.get(name)?.data);
+    const isFrozen = (name: string) => /^param\/(shared|cgc)\//.test(name);
+    const after = new Map([...one.state, ...two.state]);
     still(
       one.state,
-      two.state,
-      names.filter((name) => name.startsWith("adatt/") && two.state.has(name)),
+      after,
+      names.filter((name) => isFrozen(name) || name.startsWith("adatt/")),
     );
+    for (const name of moved.filter((name) => !isFrozen(name))) expect(after.get(name)?.data, name).not.toEqual(one.state.get(name)?.data);
     expect(numbers(two.state, "adam/steps")).toEqual([refine + 1]);
   });
 });
