@@ -59,11 +59,7 @@ export const trainCases: readonly Case[] = [
     train("adatt: adatt(clamp_low: 4)"),
     "train/setting 6:18 adaTT keeps weights from 4 to 3, which is nothing",
   ],
-  [
-    "adaTT that would climb a task's loss",
-    train("adatt: adatt(clamp_low: -1)"),
-    "train/setting 6:35",
-  ],
+  ["adaTT that would climb a task's loss", train("adatt: adatt(clamp_low: -1)"), "train/setting 6:35"],
   ["adaTT that never forgets", train("adatt: adatt(momentum: 1)"), "train/setting 6:34"],
   ["adaTT with every factor", train('adatt: adatt(inter: 0, clamp_low: 0, clamp_high: 0.5, negative_below: -0.5, mode: "direction")')],
   [
@@ -73,11 +69,7 @@ export const trainCases: readonly Case[] = [
   ],
   ["adaTT over something unknown", train("adatt: adatt(over: [nothing])"), "train/setting 6:31"],
   ["adaTT that freezes something unknown", train("adatt: adatt(freeze_with: [nothing])"), "train/setting 6:38"],
-  [
-    "a moment that never moves, which Adam's correction would divide by 0",
-    train("optimizer: adamw(beta1: 1)"),
-    "train/setting 6:35",
-  ],
+  ["a moment that never moves, which Adam's correction would divide by 0", train("optimizer: adamw(beta1: 1)"), "train/setting 6:35"],
   ["moments of one step", train("optimizer: adamw(beta1: 0, beta2: 0)")],
   [
     "a rate that would rise",
