@@ -91,9 +91,9 @@ describe("200 steps of the full spec on planted data", () => {
     for (const { reports } of [one, two]) expect(reports.filter((report) => report.get("metric/taken") !== 1)).toEqual([]);
     const losses = model.order.map((task) => {
       const name = `loss/${task}`;
-      return { task, before: reported(one, 0, name), then: reported(one, joint, name), after: reported(two, refine, name) };
+      return { task, before: reported(one, 0, name), joint: reported(one, joint, name), after: reported(two, refine, name) };
     });
-    expect(losses.filter(({ before, then, after }) => !(Math.max(then, after) < 0.9 * before))).toEqual([]);
+    expect(losses.filter(({ before, joint, after }) => !(Math.max(joint, after) < 0.9 * before))).toEqual([]);
   });
 
   test("even the gates out, break the cycles, and teach the autoencoder to rebuild what the experts say", async () => {
