@@ -1,21 +1,36 @@
 import type { Call, Expr, Field, Train } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
-import { trainingPlan } from "../training/plan.ts";
+import { type AdaTT, type TrainingPlan, trainingPlan } from "../training/plan.ts";
 import { type Context, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { listNames } from "./subscript.ts";
 import { describe } from "./value.ts";
 
 /** What a setting of the train block may be. */
-type Form = "count" | "epoch" | "number" | "positive" | "share" | "string" | "flag" | "names" | Words | Options | ListOf;
+type Form =
+  | "count"
+  | "epoch"
+  | "number"
+  | "positive"
+  | "factor"
+  | "share"
+  | "fraction"
+  | "string"
+  | "flag"
+  | "names"
+  | Words
+  | Options
+  | ListOf;
 
 const numberForms = {
   count: { expected: "a whole number from 1 up", holds: (n: number) => Number.isSafeInteger(n) && n >= 1 },
   epoch: { expected: "a whole number from 0 up", holds: (n: number) => Number.isSafeInteger(n) && n >= 0 },
   number: { expected: "a number", holds: Number.isFinite },
   positive: { expected: "a number greater than 0", holds: (n: number) => Number.isFinite(n) && n > 0 },
+  factor: { expected: "a number from 0 up", holds: (n: number) => Number.isFinite(n) && n >= 0 },
   share: { expected: "a number from 0 to 1", holds: (n: number) => n >= 0 && n <= 1 },
+  fraction: { expected: "a number from 0 up and below 1", holds: (n: number) => n >= 0 && n < 1 },
 } as const;
 
 /** One of several named forms with settings of their own: `adamw(lr: 5e-4)`. */
@@ -36,8 +51,8 @@ interface ListOf {
 const settings: Readonly<Record<string, Form>> = {
   optimizer: {
     options: {
-      adamw: { lr: "positive", weight_decay: "share", beta1: "share", beta2: "share", eps: "positive" },
-      sgd: { lr: "positive", momentum: "share", weight_decay: "share" },
+      adamw: { lr: "positive", weight_decay: "share", beta1: "fraction", beta2: "fraction", eps: "positive" },
+      sgd: { lr: "positive", momentum: "fraction", weight_decay: "share" },
     },
   },
   schedule: { options: { cosine_restarts: { t0: "count", t_mult: "count", lr_min: "share" }, constant: {} } },
@@ -61,11 +76,11 @@ const settings: Readonly<Record<string, Form>> = {
         warmup: "epoch",
         freeze: "epoch",
         every: "count",
-        momentum: "share",
+        momentum: "fraction",
         negative_below: "number",
-        inter: "number",
-        clamp_low: "number",
-        clamp_high: "number",
+        inter: "factor",
+        clamp_low: "factor",
+        clamp_high: "factor",
         mode: { words: ["bounded", "source", "direction"] },
         over: "names",
         freeze_with: "names",
@@ -80,7 +95,7 @@ export function evaluateTrain(train: Train, knownNames: ReadonlySet<string>, con
   const reader = new SettingsReader(knownNames, context);
   const plain = reader.record(train.settings.fields, settings, "`train`");
   if (plain === null) return null;
-  checkSchedule(plain, train, context);
+  checkSettings(plain, train, context);
   return plain;
 }
 
@@ -196,23 +211,60 @@ class SettingsReader {
   }
 }
 
+type Complain = (setting: string, message: string, help: string) => void;
+
+/** What settings say of one another: rates, phases, and adaTT's place among them. */
+function checkSettings(plain: Readonly<Record<string, unknown>>, train: Train, context: Context): void {
+  const plan = trainingPlan({ train: plain });
+  const complain: Complain = (setting, message, help) => {
+    const span = train.settings.fields.find((field) => field.name.text === setting)?.value.span ?? train.span;
+    report(context, "train/setting", span, { message }, { help });
+  };
+  checkRates(plan, complain);
+  checkPhaseNames(plan, complain);
+  // Without phases the command says how many epochs there are.
+  const epochs = plain.phases === undefined ? Number.POSITIVE_INFINITY : plan.phases.reduce((sum, phase) => sum + phase.epochs, 0);
+  if (plan.adatt !== null) checkAdaTT(plan.adatt, epochs, complain);
+}
+
+function checkRates({ schedule, phases }: TrainingPlan, complain: Complain): void {
+  if (schedule.form !== "cosine_restarts") return;
+  const slowest = phases.reduce((least, phase) => (phase.lr < least.lr ? phase : least));
+  if (schedule.lrMin <= slowest.lr) return;
+  complain(
+    "schedule",
+    `\`lr_min\` is ${schedule.lrMin}, above the learning rate of ${slowest.lr} from which it is to fall`,
+    "the rate would rise: choose a smaller `lr_min`",
+  );
+}
+
+/** `plec compile --train --phase` chooses by name. */
+function checkPhaseNames({ phases }: TrainingPlan, complain: Complain): void {
+  const names = phases.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) complain("phases", `two phases are called "${twice}"`, "give each a name of its own");
+}
+
 /** adaTT must start before it freezes, and freeze while epochs are left. */
-function checkSchedule(plain: Readonly<Record<string, unknown>>, train: Train, context: Context): void {
-  const { adatt, phases } = trainingPlan({ train: plain });
-  if (adatt === null || !Number.isFinite(adatt.freeze)) return;
-  const { warmup, freeze } = adatt;
-  const span = train.settings.fields.find((field) => field.name.text === "adatt")?.value.span ?? train.span;
-  const complain = (message: string, help: string) => report(context, "train/setting", span, { message }, { help });
+function checkAdaTT({ warmup, freeze, clampLow, clampHigh }: AdaTT, epochs: number, complain: Complain): void {
+  if (clampLow > clampHigh) {
+    complain(
+      "adatt",
+      `adaTT keeps weights from ${clampLow} to ${clampHigh}, which is nothing`,
+      "`clamp_low` (0.1 by default) must be at most `clamp_high` (3)",
+    );
+  }
+  if (!Number.isFinite(freeze)) return;
   if (freeze <= warmup) {
     complain(
+      "adatt",
       `adaTT freezes at epoch ${freeze}, before its warm-up of ${warmup} epochs has ended`,
       "it would never act: freeze later, or warm up less",
     );
   }
-  // Without phases the command says how many epochs there are.
-  const epochs = plain.phases === undefined ? Number.POSITIVE_INFINITY : phases.reduce((sum, phase) => sum + phase.epochs, 0);
   if (freeze >= epochs) {
     complain(
+      "adatt",
       `adaTT freezes at epoch ${freeze}, and the phases plan ${epochs} epochs`,
       "freeze within the planned epochs, or leave `freeze` out",
     );

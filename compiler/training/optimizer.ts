@@ -83,7 +83,7 @@ export function applyUpdate(
     const unscaled = unscale === null ? gradient : f.mul(gradient, unscale);
     return frozen === null ? unscaled : f.where(f.gt(frozen, 0), 0, unscaled);
   });
-  const norm = f.sqrt(f.total(gradients.map((g) => sumOfSquares(f, g))));
+  const norm = globalNorm(f, gradients);
   const taken = f.isFinite(norm);
   const scale = clip === null ? null : f.min(f.div(clip, f.add(norm, 1e-6)), 1);
   const moves = optimizer.form === "adamw" ? adamw(optimizer, rate, taken, graph, f) : sgd(optimizer, rate, graph, f);
@@ -105,6 +105,11 @@ export function applyUpdate(
     for (const { name, before: old, after: next } of moved.state) graph.next(name, f.where(still, next, old));
   }
   return { norm, taken: f.f32(taken) };
+}
+
+/** f32[]: the length of all gradients as one vector. */
+export function globalNorm(f: Formula, gradients: readonly Value[]): Value {
+  return f.sqrt(f.total(gradients.map((g) => sumOfSquares(f, g))));
 }
 
 /** Summed in blocks of about √n: engines that add millions of float32 numbers one after another lose three digits. */

@@ -7,7 +7,7 @@ import { type AdaTTWeights, adattWeights } from "./adatt.ts";
 import { buildForward, type Forward, stateOfParam } from "./forward.ts";
 import { diagonal, projectConflicts, taskGradients } from "./gradients.ts";
 import { nextLossScale } from "./loss-scale.ts";
-import { applyUpdate, type GradedGroup, type Group, groupState, type Part, pack } from "./optimizer.ts";
+import { applyUpdate, type GradedGroup, type Group, globalNorm, groupState, type Part, pack } from "./optimizer.ts";
 import type { Phase, TrainingPlan } from "./plan.ts";
 import { learningRate } from "./schedule.ts";
 import { type StateEntry, StepGraph, type StepTable } from "./step-graph.ts";
@@ -63,14 +63,16 @@ export function trainingGraphs(model: CheckedModel, plan: TrainingPlan, options:
 /** The fused step. */
 export function trainingStep(model: CheckedModel, plan: TrainingPlan, options: StepOptions = {}): TrainingGraph {
   const step = new StepBuilder(model, plan, options);
-  step.update(step.gradients());
+  const batch = step.gradients();
+  step.remember(batch, step.update(batch.groups));
   return step.finish("step");
 }
 
 /** The first half, for batches that are taken in parts. */
 export function gradientGraph(model: CheckedModel, plan: TrainingPlan, options: StepOptions = {}): TrainingGraph {
   const step = new StepBuilder(model, plan, options);
-  step.accumulate(step.gradients());
+  const batch = step.gradients();
+  step.remember(batch, step.accumulate(batch.groups));
   return step.finish("gradients");
 }
 
@@ -84,6 +86,15 @@ export function updateGraph(model: CheckedModel, plan: TrainingPlan, options: St
 /** Something that the optimiser moves; `param` is null for what the weighting learns. */
 interface Target extends Part {
   readonly param: GraphParam | null;
+}
+
+/** What a batch gives. */
+interface BatchGradients {
+  readonly groups: readonly GradedGroup[];
+  /** What becomes of the state beside the model (of the weighting, of adaTT), where the total and the gradient are finite. */
+  readonly beside: WeightedTerms["next"];
+  /** f32[]: the loss. */
+  readonly total: Value;
 }
 
 const lossScaleState = "loss_scale/factor";
@@ -119,7 +130,7 @@ class StepBuilder {
   // ── a batch to gradients ──────────────────────────────────────────────────
 
   /** Runs the model forward, weighs and reports the terms of the loss, and differentiates the total. */
-  gradients(): readonly GradedGroup[] {
+  gradients(): BatchGradients {
     const graph = this.#graph;
     const f = graph.formula("total");
     const forward = buildForward(this.#model, graph, this.#options.dropout !== false, this.#tables);
@@ -130,9 +141,6 @@ class StepBuilder {
     const penalty = this.#penalties(forward, adatt);
     const total = f.add(f.total(terms), penalty);
     this.#report(tasks, weighted, adatt, total);
-    const sound = f.isFinite(total);
-    for (const { name, value } of [...weighted.next, ...(adatt?.next ?? [])])
-      graph.next(name, f.where(sound, value, graph.input(name, [])));
     const targets = this.#targets(forward.params, weighted.trained);
     const scale = this.#options.lossScale === true ? graph.state({ name: lossScaleState, shape: [], initial: 65536 }) : f.scalar(1);
     const gradients =
@@ -144,7 +152,7 @@ class StepBuilder {
             targets.map(({ value }) => value),
           );
     const gradientOf = new Map(targets.map((target, i) => [target.name, gradients[i] ?? f.full(target.shape, 0)]));
-    return this.#groups(targets).map((group) => ({
+    const groups = this.#groups(targets).map((group) => ({
       ...group,
       gradient: pack(
         f,
@@ -152,6 +160,14 @@ class StepBuilder {
         group.parts.map(({ name }) => gradientOf.get(name) as Value),
       ),
     }));
+    return { groups, beside: [...weighted.next, ...(adatt?.next ?? [])], total };
+  }
+
+  /** Moves the state beside the model, unless the batch spoilt the step; `finite` f32[] is 1 where its gradient did not. */
+  remember({ beside, total }: BatchGradients, finite: Value): void {
+    const f = this.#graph.formula("total");
+    const sound = f.and(f.gt(finite, 0), f.isFinite(total));
+    for (const { name, value } of beside) this.#graph.next(name, f.where(sound, value, this.#graph.input(name, [])));
   }
 
   #weigh(tasks: readonly TaskTerm[], forward: Forward): WeightedTerms {
@@ -280,12 +296,20 @@ class StepBuilder {
     return [...groups.values()];
   }
 
-  /** Adds gradients to the buffers. */
-  accumulate(groups: readonly GradedGroup[]): void {
+  /** Adds gradients to the buffers. Gives f32[]: 1 if they are finite; others spoil the step of all parts. */
+  accumulate(groups: readonly GradedGroup[]): Value {
     const f = this.#graph.formula("accumulate");
     for (const group of groups) this.#graph.next(bufferOf(group), f.add(this.#buffer(group), group.gradient));
     const count = this.#graph.state({ name: bufferCount, shape: [], initial: 0 });
     this.#graph.next(bufferCount, f.add(count, 1));
+    return f.f32(
+      f.isFinite(
+        globalNorm(
+          f,
+          groups.map(({ gradient }) => gradient),
+        ),
+      ),
+    );
   }
 
   /** The mean of the buffered gradients; leaves the buffers empty. */
@@ -311,7 +335,8 @@ class StepBuilder {
     return groupState(this.#graph, group, bufferOf(group));
   }
 
-  update(groups: readonly GradedGroup[]): void {
+  /** Gives f32[]: 1 if the step was taken. */
+  update(groups: readonly GradedGroup[]): Value {
     const graph = this.#graph;
     const { optimizer, schedule, clip } = this.#plan;
     const f = graph.formula("update");
@@ -323,6 +348,7 @@ class StepBuilder {
     graph.output("metric/learning_rate", rate, "The learning rate.");
     graph.output("metric/gradient_norm", norm, "The global norm of the gradient, before clipping.");
     graph.output("metric/taken", taken, "1 if the step was taken, 0 if the gradient was not finite and everything stays as it was.");
+    return taken;
   }
 }
 

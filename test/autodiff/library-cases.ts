@@ -81,6 +81,13 @@ export const libraryCases: readonly LibraryCase[] = [
     ["h: f32[B, 4]", "i: id[B] of 3", "c: f32[B, 3]", "a: f32[B, 2]"],
     "AuxiliaryProjection(h, i, c, a)",
   ),
+  std(
+    "std/layers",
+    "OutputConcat",
+    ["x: f32[B, 4]", "p: f32[B, 1]"],
+    "HiddenConcat(OutputConcat(x, { prediction: sigmoid(p) }), { hidden: x })",
+    ["OutputConcat", "HiddenConcat"],
+  ),
   std("std/layers", "Residual", ["x: f32[B, 4]", "p: f32[B, 1]"], `Residual(x, { prediction: sigmoid(p), logit: p }, type: "inverse")`),
   std("std/personal", "PersonalEmbedding", ["x: f32[B, 4]", "p: f32[B, 3]"], "PersonalEmbedding(x, p)"),
   std("std/personal", "PersonalTower", ["x: f32[B, 4]", "p: f32[B, 3]"], "PersonalTower(x, 2, p, [5])"),

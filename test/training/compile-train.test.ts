@@ -1,8 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import * as ort from "onnxruntime-node";
 import { afterAll, describe, expect, it } from "vitest";
+import { readSafetensors } from "../../runtime/safetensors.ts";
 import { runCli, temporaryFolder } from "../cli/run-cli.ts";
+import { uniform } from "./run-steps.ts";
 
 const example = "examples/training-graph";
 const folder = temporaryFolder();
@@ -52,6 +55,71 @@ describe("plec compile --train", () => {
       `${stem}.safetensors`,
       "",
     ]);
+  });
+
+  it("whose files, driven by ONNX Runtime alone, take the step of the whole batch", { timeout: 120_000 }, async () => {
+    const text = readFileSync(`${example}/shop.ple`, "utf8").replace(", dropout: 0.1", "");
+    writeFileSync(folder.path("still.ple"), text);
+    for (const options of [[], ["--accumulate"]])
+      expect(await runCli(["compile", folder.path("still.ple"), "--train", ...options, "-o", folder.path("shop.onnx")])).toMatchObject({
+        code: 0,
+        stderr: "",
+      });
+    const next = uniform(9);
+    const x = Array.from({ length: 16 * 8 }, next);
+    const batchOf = (start: number, rows: number) => {
+      const own = x.slice(8 * start, 8 * (start + rows));
+      const sums = Array.from({ length: rows }, (_, i) => (own[8 * i] ?? 0) + (own[8 * i + 1] ?? 0));
+      return {
+        x: new ort.Tensor("float32", Float32Array.from(own), [rows, 8]),
+        "label/click": new ort.Tensor(
+          "float32",
+          Float32Array.from(sums, (sum) => Number(sum > 0)),
+          [rows],
+        ),
+        "label/basket": new ort.Tensor(
+          "int32",
+          Int32Array.from(sums, (sum) => Number(sum > -0.5) + Number(sum > 0.5)),
+          [rows],
+        ),
+        "label/amount": new ort.Tensor("float32", Float32Array.from(sums), [rows]),
+      };
+    };
+    const start = (): Record<string, ort.Tensor> =>
+      Object.fromEntries(
+        [...readSafetensors(readFileSync(folder.path("shop.safetensors"))).tensors].map(([name, { shape, data }]) => [
+          name,
+          new ort.Tensor("float32", Float32Array.from(data), shape),
+        ]),
+      );
+    const drive = async (file: string, state: Record<string, ort.Tensor>, batch: Record<string, ort.Tensor>) => {
+      const session = await ort.InferenceSession.create(folder.path(file));
+      const feeds = {
+        ...state,
+        ...batch,
+        "train/epoch": new ort.Tensor("float32", [0], []),
+        "train/step": new ort.Tensor("float32", [0], []),
+      };
+      const results = await session.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => session.inputNames.includes(name))));
+      await session.release();
+      return {
+        ...state,
+        ...Object.fromEntries(
+          Object.entries(results).flatMap(([name, tensor]) => (name.startsWith("next/") ? [[name.slice(5), tensor]] : [])),
+        ),
+      };
+    };
+    const whole = await drive("shop.onnx", start(), batchOf(0, 16));
+    let parts = start();
+    for (const at of [0, 4, 8, 12]) parts = await drive("shop.gradients.onnx", parts, batchOf(at, 4));
+    parts = await drive("shop.update.onnx", parts, {});
+    const names = Object.keys(whole).filter((name) => !name.startsWith("gradient/"));
+    expect(names.filter((name) => name.startsWith("adam/"))).toHaveLength(5);
+    for (const name of names) {
+      const [expected = [], found = []] = [whole, parts].map((state) => [...((state[name]?.data ?? []) as Float32Array)]);
+      for (const [i, value] of expected.entries()) expect(found[i], name).toBeCloseTo(value, 5);
+    }
+    expect(whole["adam/steps"]?.data[0]).toBe(1);
   });
 
   it("writes a GraphModel for TensorFlow.js, with the same metadata", async () => {

@@ -30,7 +30,10 @@ export function stepOf(model: CheckedModel, options: StepOptions = {}): Training
 export const engines = {
   interpreter: async ({ graph }: TrainingGraph): Promise<Engine> => interpreterEngine(graph, new Map()),
   onnxruntime: async ({ graph }: TrainingGraph): Promise<Engine> =>
-    onnxRuntimeEngine(emitOnnx(graph, { weights: new Map(), metadata: {}, producerVersion: "0" }), { threads: 1 }),
+    onnxRuntimeEngine(emitOnnx(graph, { weights: new Map(), metadata: {}, producerVersion: "0" }), {
+      threads: 1,
+      manyNodes: graph.nodes.length >= 4000,
+    }),
   "tfjs wasm": async (step: TrainingGraph): Promise<Engine> => tfjsEngine(buildTrainingGraphModel(step, "0"), { backend: "wasm" }),
 } as const;
 

@@ -264,6 +264,20 @@ describe("in a step", () => {
     for (const [i, value] of gradient(both, own).entries()) expect(value).toBeCloseTo((ownA[i] ?? 0) + (ownB[i] ?? 0), 5);
   });
 
+  test("what uncertainty learns stays within its clamp, and comes back from it", async () => {
+    const model = modelOf(spec("uncertainty(clamp: 2)").replace("lr: 1.0", "lr: 0.4"));
+    const step = stepOf(model);
+    // Losses of about 2 and of 2,500: the first pulls s down, the second up as far as it may go.
+    const apart = () => new Map([...batchOf(1), ["label/b", f32([rows], new Array(rows).fill(50))]]);
+    const from = new Map([["weighting/log_variance", f32([2], [2, 1.9])]]);
+    const { state, reports } = await train(model, { step, steps: 1, batch: apart, from });
+    const [down = Number.NaN, up] = numbers(state, "weighting/log_variance");
+    // d(e^-s L + s) = 1 - e^-s L
+    expect(down).toBeCloseTo(2 - 0.4 * (1 - Math.exp(-2) * (reports[0]?.get("loss/a") ?? Number.NaN)), 5);
+    expect(down).toBeLessThan(1.9);
+    expect(up).toBe(2);
+  });
+
   test.each(["fixed()", "dwa()", "gradnorm()", "pcgrad()", 'uncertainty(form: "kendall")', 'uncertainty(form: "positive")'])(
     "%s lowers both losses",
     async (weighting) => {

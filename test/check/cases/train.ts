@@ -54,4 +54,32 @@ export const trainCases: readonly Case[] = [
     train("adatt: adatt(warmup: 3, freeze: 3)"),
     "train/setting 6:18 adaTT freezes at epoch 3, before its warm-up of 3 epochs has ended",
   ],
+  [
+    "adaTT's factors the wrong way round",
+    train("adatt: adatt(clamp_low: 4)"),
+    "train/setting 6:18 adaTT keeps weights from 4 to 3, which is nothing",
+  ],
+  ["adaTT that would climb a task's loss", train("adatt: adatt(clamp_low: -1)"), "train/setting 6:35"],
+  ["adaTT that never forgets", train("adatt: adatt(momentum: 1)"), "train/setting 6:34"],
+  ["adaTT with every factor", train('adatt: adatt(inter: 0, clamp_low: 0, clamp_high: 0.5, negative_below: -0.5, mode: "direction")')],
+  [
+    "an unknown mode of adaTT",
+    train('adatt: adatt(mode: "direct")'),
+    'train/setting 6:30 `mode` must be one of "bounded", "source", "direction"',
+  ],
+  ["adaTT over something unknown", train("adatt: adatt(over: [nothing])"), "train/setting 6:31"],
+  ["adaTT that freezes something unknown", train("adatt: adatt(freeze_with: [nothing])"), "train/setting 6:38"],
+  ["a moment that never moves, which Adam's correction would divide by 0", train("optimizer: adamw(beta1: 1)"), "train/setting 6:35"],
+  ["moments of one step", train("optimizer: adamw(beta1: 0, beta2: 0)")],
+  [
+    "a rate that would rise",
+    train("optimizer: adamw(lr: 0.001), schedule: cosine_restarts(lr_min: 0.01)"),
+    "train/setting 6:50 `lr_min` is 0.01, above the learning rate of 0.001 from which it is to fall",
+  ],
+  [
+    "a phase whose rate would rise",
+    train('schedule: cosine_restarts(lr_min: 1e-4), phases: [phase("a", 3), phase("b", 3, lr: 1e-5)]'),
+    "train/setting 6:21 `lr_min` is 0.0001, above the learning rate of 0.00001 from which it is to fall",
+  ],
+  ["two phases of one name", train('phases: [phase("a", 3), phase("a", 4)]'), 'train/setting 6:19 two phases are called "a"'],
 ];

@@ -4,6 +4,6 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/training/full-spec/**/*.test.ts"],
-    testTimeout: 600_000,
+    testTimeout: 1_200_000,
   },
 });
