@@ -110,7 +110,7 @@ async function expectScores(page: Page, form: Form): Promise<void> {
 
 async function scored(page: Page, runs: number): Promise<void> {
   await page.waitForFunction(
-    `["ready", "failed"].includes(document.body.dataset.state) && Number(document.body.dataset.runs) >= ${runs}`,
+    `document.body.dataset.state === "failed" || (document.body.dataset.state === "ready" && Number(document.body.dataset.runs) >= ${runs})`,
     null,
     {
       timeout: 240_000,
@@ -120,14 +120,16 @@ async function scored(page: Page, runs: number): Promise<void> {
   expect(await page.textContent("#message-text")).toBe("");
 }
 
-async function openPage(query: string): Promise<{ readonly page: Page; readonly problems: readonly string[] }> {
+async function openPage(query: string, origin = server.origin): Promise<{ readonly page: Page; readonly problems: readonly string[] }> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(String(error)));
   page.on("console", (message) => {
     if (message.type() === "error") problems.push(message.text());
   });
-  await page.goto(`${server.origin}/${query}`);
+  // On a busy machine the page takes longer than Playwright's 30 s to load the model.
+  page.setDefaultTimeout(120_000);
+  await page.goto(`${origin}/${query}`);
   return { page, problems };
 }
 
@@ -168,7 +170,7 @@ describe("scores on WebAssembly", () => {
 describe("scores on WebGPU", () => {
   test("are left for WebAssembly where there is only a software driver, and the page says so", async () => {
     const { page } = await openPage("");
-    await page.waitForFunction(`document.body.dataset.backend !== undefined`, null, { polling: 200 });
+    await scored(page, 1);
     expect(await page.textContent("#backend")).toBe("Running on WebAssembly: WebGPU has only a software driver here");
     await page.close();
   });
@@ -189,8 +191,7 @@ describe("scores on WebGPU", () => {
 
 test("without a model the page says how to make one", async () => {
   const empty = await serve(folder.path("nothing"));
-  const page = await browser.newPage();
-  await page.goto(empty.origin);
+  const { page } = await openPage("", empty.origin);
   await page.waitForSelector("body[data-state=failed]");
   expect(await page.textContent("#message-text")).toContain("There is no model");
   expect(await page.textContent("#message-command")).toContain("plec compile");
