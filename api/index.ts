@@ -64,7 +64,7 @@ export async function compileGraphModel(spec: Spec, options: CompileOptions = {}
   try {
     return graphModelFiles(buildGraphModel(model, graph, weights, version));
   } catch (error) {
-    if (error instanceof NotLowerable) throw new ModelError(`${model.name}: ${error.message}`, { cause: error });
+    if (error instanceof NotLowerable) throw new ModelError(`${model.name}: ${renderAll([error.diagnostic])}`, { cause: error });
     throw error;
   }
 }

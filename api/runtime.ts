@@ -62,13 +62,14 @@ async function open(path: string, contractName: string | undefined, options: Loa
     const model = await oneModel(path, options.model ?? contractName);
     return await openChecked(model, weightsOf(model, { path: options.weights, seed: options.seed ?? 0 }), options);
   } catch (error) {
+    if (error instanceof NotLowerable) throw new ModelError(renderAll([error.diagnostic]), { cause: error });
     if (isUsersToSolve(error)) throw new ModelError(`cannot load ${path}: ${error.message}`, { cause: error });
     throw error;
   }
 }
 
 function isUsersToSolve(error: unknown): error is Error {
-  if ([ModelFileError, EngineMissing, NotLowerable, SafetensorsError].some((kind) => error instanceof kind)) return true;
+  if ([ModelFileError, EngineMissing, SafetensorsError].some((kind) => error instanceof kind)) return true;
   return error instanceof Error && "syscall" in error;
 }
 

@@ -1,5 +1,6 @@
 import { catalogue as checkCatalogue } from "../compiler/check/catalogue.ts";
 import { configCatalogue, lintDefinitions } from "../compiler/check/lint/engine/catalogue.ts";
+import { targetCatalogue } from "../compiler/emit/catalogue.ts";
 import { configCatalogue as importCatalogue } from "../compiler/import/catalogue.ts";
 import { yamlCatalogue } from "../compiler/yaml/catalogue.ts";
 import { syntaxCatalogue } from "../dsl/catalogue.ts";
@@ -14,6 +15,7 @@ export function allCodes(): ReadonlyMap<string, DiagnosticDefinition> {
     ...Object.entries(syntaxCatalogue),
     ...Object.entries(checkCatalogue),
     ...lintDefinitions,
+    ...Object.entries(targetCatalogue),
     ...Object.entries(yamlCatalogue),
     ...Object.entries(configCatalogue),
     ...Object.entries(importCatalogue),

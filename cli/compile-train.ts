@@ -65,7 +65,7 @@ export async function compileTrain(
     const size =
       options.target === "onnx"
         ? statSync(path).size
-        : await writeGraphModelFolder(path, model.name, () => buildTrainingGraphModel(graph, version, metadataOf(graph)));
+        : await writeGraphModelFolder(path, () => buildTrainingGraphModel(graph, version, metadataOf(graph)));
     io.stdout.write(
       `${path}: ${name}, ${plural(inputs.length, "input")}, ${plural(outputs.length, "output")}, ${formatCount(size)} bytes\n`,
     );

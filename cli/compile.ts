@@ -141,7 +141,7 @@ async function writeGraphModel(
     throw new CommandError("--precision fp16 and --external-data are for ONNX files");
   const { buildGraphModel } = await import("../runtime/build-graph-model.ts");
   const build = () => buildGraphModel(model, graph, weights, plecVersion(), metadata);
-  const size = await writeGraphModelFolder(options.output, model.name, build);
+  const size = await writeGraphModelFolder(options.output, build);
   return `${formatCount(size)} bytes`;
 }
 

@@ -5,6 +5,7 @@ import type { CheckpointName } from "../runtime/runs/checkpoint.ts";
 import { engineFactory } from "../runtime/runs/engine-factory.ts";
 import { Evaluator, evaluationRows } from "../runtime/runs/evaluator.ts";
 import type { RunEngine, SplitMetrics } from "../runtime/runs/records.ts";
+import { announcing } from "./announce-engine.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { metricsTable } from "./metrics-table.ts";
 import { withDataErrors } from "./open-data.ts";
@@ -28,7 +29,11 @@ export async function evaluate(path: string, options: EvalOptions, io: Io): Prom
   const { epoch, step } = stored.checkpoint.progress;
   const results: Record<string, SplitMetrics[string]> = {};
   try {
-    const evaluator = await Evaluator.open(model, description.tasks, engineFactory(options.engine ?? "ort", options.backend));
+    const evaluator = await Evaluator.open(
+      model,
+      description.tasks,
+      announcing(engineFactory(options.engine ?? "ort", options.backend), options, io),
+    );
     try {
       for (const { name, shown } of splits)
         results[shown] = await withDataErrors(options.data, io, () =>

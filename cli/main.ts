@@ -1,4 +1,6 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { NotLowerable } from "../compiler/emit/tensorflow-lowering.ts";
+import { DeviceLost } from "../runtime/engine.ts";
 import { tfjsBackends } from "../runtime/engines/tfjs-backends.ts";
 import type { Shell } from "./completions.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
@@ -22,6 +24,15 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     if (error instanceof CommandError) {
       io.stderr.write(`plec: ${error.message}\n`);
       return error.exitCode;
+    }
+    if (error instanceof DeviceLost) {
+      io.stderr.write(`plec: ${error.message}\n`);
+      return exitCodes.findings;
+    }
+    if (error instanceof NotLowerable) {
+      const { printFindings } = await import("./findings.ts");
+      printFindings([error.diagnostic], io.stderr, io);
+      return exitCodes.findings;
     }
     return reportBug(error, io);
   }

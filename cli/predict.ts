@@ -12,6 +12,7 @@ import { ModelFileError, type OpenModel, openChecked } from "../runtime/open-mod
 import { type CheckpointName, checkpointPath } from "../runtime/runs/checkpoint.ts";
 import type { RunEngine } from "../runtime/runs/records.ts";
 import { weightsOf } from "../runtime/weights-of.ts";
+import { announceEngine } from "./announce-engine.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { withDataErrors } from "./open-data.ts";
 import { type OpenRun, openRun, openRunData } from "./open-run.ts";
@@ -43,6 +44,7 @@ export async function predict(path: string, options: PredictOptions, io: Io): Pr
   try {
     const keep = keptColumns(data, predictionColumns(description.tasks), options);
     const { engine } = await openEngine(run, options);
+    announceEngine(engine, options, io);
     try {
       const rows = await withDataErrors(options.data, io, async () => {
         const table = await PredictionTable.open(description.tasks);

@@ -1,4 +1,3 @@
-import { NotLowerable } from "../compiler/emit/tensorflow-lowering.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
 import { readBatchFile } from "../runtime/batch-file.ts";
 import type { ModelDescription } from "../runtime/description.ts";
@@ -7,6 +6,7 @@ import type { TfjsBackend } from "../runtime/engines/tfjs-backends.ts";
 import { generateBatch, mostGenerated } from "../runtime/generate.ts";
 import { prepareBatch } from "../runtime/inputs.ts";
 import { graphModelFolder, ModelFileError, type OpenModel, openChecked, openCompiled } from "../runtime/open-model.ts";
+import { announceEngine } from "./announce-engine.ts";
 import { describeSystemError, isSystemError } from "./atomic-write.ts";
 import { describeTally, printFindings, tally } from "./findings.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
@@ -36,8 +36,7 @@ export async function run(file: string, options: RunOptions, io: Io): Promise<nu
   if (options.backend !== undefined && options.engine !== "tfjs" && graphModelFolder(file) === null)
     throw new CommandError("--backend goes with --engine tfjs");
   const { description, engine } = await load(file, options, io);
-  if (engine.name.startsWith("tfjs") && options.backend === undefined && options.json !== true)
-    io.stderr.write(`plec: running on ${engine.name}\n`);
+  announceEngine(engine, options, io);
   try {
     const outputs = selectOutputs(description, options.outputs);
     const batch =
@@ -82,7 +81,7 @@ async function load(file: string, options: RunOptions, io: Io): Promise<OpenMode
     }
     return await openCompiled(file, options);
   } catch (error) {
-    if (error instanceof EngineMissing || error instanceof NotLowerable) throw new CommandError(error.message, exitCodes.findings);
+    if (error instanceof EngineMissing) throw new CommandError(error.message, exitCodes.findings);
     if (error instanceof ModelFileError) throw new CommandError(error.message);
     if (isSystemError(error)) throw new CommandError(`cannot read ${file}: ${describeSystemError(error)}`);
     throw error;

@@ -24,6 +24,7 @@ import { engineFactory } from "../runtime/runs/engine-factory.ts";
 import type { RunDescription, RunEngine } from "../runtime/runs/records.ts";
 import { RunFolder, specFiles } from "../runtime/runs/run-folder.ts";
 import { type NotFinite, type RunWatcher, type TrainOutcome, train as trainRun } from "../runtime/runs/train.ts";
+import { announcing } from "./announce-engine.ts";
 import { describeSystemError, isSystemError } from "./atomic-write.ts";
 import { printFindings } from "./findings.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
@@ -90,7 +91,7 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
           data,
           folder,
           description,
-          factory: engineFactory(engine, options.backend),
+          factory: announcing(engineFactory(engine, options.backend), options, io),
           from,
           checkpointEvery: options.checkpointEvery ?? null,
           signal,

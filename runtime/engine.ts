@@ -20,6 +20,9 @@ export interface Engine {
 /** Thrown when the optional package of an engine is not there; the message says how to install it. */
 export class EngineMissing extends Error {}
 
+/** Thrown by a run whose GPU went away, and by every later run of that engine. */
+export class DeviceLost extends Error {}
+
 export function makeTensor(dtype: DType, shape: readonly number[], values: ArrayLike<number>): Tensor {
   if (dtype === "f32") return { dtype, shape, data: values instanceof Float32Array ? values : Float32Array.from(values) };
   if (dtype === "i32") return { dtype, shape, data: values instanceof Int32Array ? values : Int32Array.from(values) };

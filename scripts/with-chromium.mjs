@@ -1,7 +1,7 @@
 // Runs a command with Chromium's path in PLEC_CHROMIUM and its software GPU as the Vulkan driver: node scripts/with-chromium.mjs vitest run ...
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import "./ensure-installed.mjs";
 
@@ -30,6 +30,8 @@ const { status } = spawnSync(command, args, {
     PATH: `${join(root, "node_modules/.bin")}${delimiter}${process.env.PATH}`,
     PLEC_CHROMIUM: chromium,
     VK_ICD_FILENAMES: driver,
+    // Chromium brings a Vulkan loader too, for machines that have none of their own.
+    LD_LIBRARY_PATH: [process.env.LD_LIBRARY_PATH, dirname(driver)].filter(Boolean).join(delimiter),
   },
 });
 process.exit(status ?? 1);

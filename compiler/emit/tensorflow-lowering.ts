@@ -1,6 +1,9 @@
-import type { Dim } from "../ir/dim.ts";
-import type { Body, DType, NodeOf, TensorType } from "../ir/graph.ts";
+import { type Diagnostic, makeDiagnostic } from "../../dsl/diagnostic.ts";
+import { explainDim } from "../elaborate/explain-dim.ts";
+import { type Dim, formatDim } from "../ir/dim.ts";
+import type { Body, DType, NodeOf, TensorType, Value } from "../ir/graph.ts";
 import type { OpName } from "../ops/attributes.ts";
+import { targetCatalogue } from "./catalogue.ts";
 
 /** TensorFlow nodes that compute an IR node; returns the names of its outputs, which may be names of its inputs. */
 export type TensorFlowLowering<K extends OpName> = (
@@ -40,5 +43,22 @@ export interface TensorFlowContext {
   lowerBody(body: Body, inputs: readonly string[]): readonly string[];
 }
 
-/** Thrown for a graph that TensorFlow.js cannot run; the message says what to change. */
-export class NotLowerable extends Error {}
+/** Thrown for a graph that TensorFlow.js cannot run; the diagnostic says where it comes from and what to change. */
+export class NotLowerable extends Error {
+  readonly diagnostic: Diagnostic;
+
+  constructor(diagnostic: Diagnostic) {
+    super(diagnostic.message);
+    this.diagnostic = diagnostic;
+  }
+}
+
+/** The number of steps of a loop over an axis, which TensorFlow.js runs unrolled. */
+export function fixedLength({ op, span, inputs }: NodeOf<"scan" | "linear_scan">, scanned: number, axis: number): number {
+  const over = inputs[scanned] as Value;
+  const length = over.type.shape[axis] as Dim;
+  if (typeof length === "number" && length > 0) return length;
+  const { help } = targetCatalogue["target/loop-length"];
+  const values = { op, steps: formatDim(length) };
+  throw new NotLowerable(makeDiagnostic(targetCatalogue, "target/loop-length", span, values, { notes: explainDim(over, axis), help }));
+}

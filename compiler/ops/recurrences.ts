@@ -1,6 +1,6 @@
-import { NotLowerable, type TensorFlowContext } from "../emit/tensorflow-lowering.ts";
+import { fixedLength, type TensorFlowContext } from "../emit/tensorflow-lowering.ts";
 import { type Dim, dimsEqual, formatDim, formatShape, subtractDims } from "../ir/dim.ts";
-import type { Body, NodeOf, TensorType, Value } from "../ir/graph.ts";
+import type { Body, TensorType, Value } from "../ir/graph.ts";
 import { aroundAxis, at, makeArray, type NdArray, read } from "../ir/ndarray.ts";
 import type { OpAttributes } from "./attributes.ts";
 import { batch, type EvaluateContext, type OpRows, type ShapeError } from "./op.ts";
@@ -101,15 +101,6 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
 /** The places along the axis in the order in which a loop comes to them. */
 function stepOrder(length: number, backward: boolean): readonly number[] {
   return Array.from({ length }, (_, t) => (backward ? length - 1 - t : t));
-}
-
-/** The number of steps of a loop, which TensorFlow.js runs unrolled. */
-function fixedLength({ op, path, inputs }: NodeOf<"scan" | "linear_scan">, scanned: number, axis: number): number {
-  const length = (inputs[scanned] as Value).type.shape[axis] as Dim;
-  if (typeof length === "number" && length > 0) return length;
-  throw new NotLowerable(
-    `the ${op} at ${path} has ${formatDim(length)} steps; TensorFlow.js runs loops unrolled, so that the axis needs a fixed length of at least 1`,
-  );
 }
 
 /**

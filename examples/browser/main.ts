@@ -24,7 +24,9 @@ function fail(message: Message): void {
 
 async function start(): Promise<void> {
   tf.env().set("PROD", true);
-  const [backend, model] = await Promise.all([startBackend(wantedBackend()), loadModel("model/model.json")]);
+  // One after the other: weights are uploaded while the model loads, which fails on a backend that is still starting.
+  const backend = await startBackend(wantedBackend());
+  const model = await loadModel("model/model.json");
   document.body.dataset.backend = backend.name;
   find("backend").textContent = `Running on ${backend.description}`;
   const lost = backend.lost.then((reason) => {

@@ -1,4 +1,4 @@
-import { EngineMissing } from "../engine.ts";
+import { DeviceLost, EngineMissing } from "../engine.ts";
 
 type Core = typeof import("@tensorflow/tfjs-core");
 
@@ -11,7 +11,7 @@ export interface ReadyBackend {
   readonly name: TfjsBackend;
   /** The name under which TensorFlow.js knows it. */
   readonly registered: string;
-  /** Rejects when the device goes away, and never resolves. */
+  /** Rejects with DeviceLost when the device goes away, and never resolves. */
   readonly lost: Promise<never>;
 }
 
@@ -85,11 +85,11 @@ function isNotFound(error: unknown): boolean {
   return code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
 }
 
-/** Rejects once the device of a WebGPU backend is lost; other backends have none to lose. */
+/** Rejects with DeviceLost once the device of a WebGPU backend is lost; other backends have none to lose. */
 export function lossOf(backend: object): Promise<never> {
   const { device } = backend as { readonly device?: { readonly lost?: PromiseLike<{ readonly message?: string }> } };
   const lost = new Promise<never>((_, reject) => {
-    device?.lost?.then(({ message }) => reject(new Error(`the GPU was lost while the model ran${message ? `: ${message}` : ""}`)));
+    device?.lost?.then(({ message }) => reject(new DeviceLost(`the GPU was lost while the model ran${message ? `: ${message}` : ""}`)));
   });
   // Whoever waits for a result sees the rejection; nobody else has to.
   lost.catch(() => {});

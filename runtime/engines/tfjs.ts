@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Tensor as TfTensor } from "@tensorflow/tfjs-core";
 import type { GraphModelArtifacts } from "../../compiler/emit/graph-model.ts";
 import { type Batch, type Engine, EngineMissing, makeTensor, type Tensor } from "../engine.ts";
@@ -32,6 +33,10 @@ export async function tfjsEngine(artifacts: GraphModelArtifacts, { backend: want
         const values = Promise.all(results.map((result) => result.data()));
         const read = await Promise.race([values, backend.lost]);
         return new Map(outputs.map((name, i) => [name, fromTf(name, results[i] as TfTensor, read[i] as ArrayLike<number>)]));
+      } catch (error) {
+        // A run may fail a moment before its device is reported lost, which is then the reason.
+        await Promise.race([backend.lost, setTimeout(100)]);
+        throw error;
       } finally {
         for (const tensor of [...results, ...Object.values(feeds)]) tensor.dispose();
       }

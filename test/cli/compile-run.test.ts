@@ -137,6 +137,36 @@ describe("plec compile", () => {
     expect(readdirSync(dirname(target)).filter((name) => name.includes(".tmp"))).toEqual([]);
   });
 
+  it("shows the loop that TensorFlow.js cannot unroll, and where its length comes from", async () => {
+    const dynamic = temporaryFolder({
+      "dynamic.ple": `import { bce } from "std/losses"
+
+model M {
+  dim T
+  input visits: f32[B, T, 8]
+  task t: binary { loss: bce }
+  let h = linear_scan(sigmoid(visits), visits, axis: 1)
+  flow per task { return sum(h, axis: 1) |> linear(1) }
+}
+`,
+    });
+    const [file, target] = [dynamic.path("dynamic.ple"), dynamic.path("model")];
+    for (const argv of [
+      ["compile", file, "--target", "tfjs", "-o", target],
+      ["run", file, "--engine", "tfjs", "--generate", "2"],
+    ]) {
+      const { code, stdout, stderr } = await runCli(argv);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      expect(stderr).toContain(
+        "dynamic.ple:7:11 error target/loop-length: this linear_scan has T steps, and TensorFlow.js runs loops unrolled",
+      );
+      expect(stderr).toMatch(/note .*dynamic\.ple:5:9: `visits` is declared with T here/);
+      expect(stderr).toContain("help: Give the axis a fixed length");
+    }
+    expect(existsSync(target)).toBe(false);
+    dynamic.remove();
+  });
+
   it("touches no folder that holds something else, and no file", async () => {
     const target = folder.path("documents");
     mkdirSync(target);

@@ -21,6 +21,7 @@ const pages = [
   "docs/import.md",
   "docs/ir.md",
   "docs/lint/README.md",
+  "examples/browser/README.md",
   "examples/import/README.md",
   "docs/training-graph.md",
   "docs/reports.md",
@@ -33,7 +34,8 @@ test.each(pages.flatMap(commandsOf))("%s", { timeout: 60_000 }, (line) => {
   const args = line
     .replace(/\s+#.*$/, "")
     .split(/\s+/)
-    .slice(2);
+    .slice(2)
+    .map((argument) => argument.replace(/^'(.*)'$/, "$1"));
   const { status, stderr } = spawnSync(process.execPath, [resolve("bin/plec.js"), ...args], { cwd: folder, encoding: "utf8" });
   // What an import leaves out is said on standard error; everything else succeeds silently.
   const said =

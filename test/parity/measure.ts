@@ -122,7 +122,7 @@ export function testParity(targets: readonly Target[], covers: (cell: Cell, targ
         for (const target of targets) {
           const cells = cellsOf(spec, seed).filter((cell) => covers(cell, target));
           if (cells.length === 0) continue;
-          const loaded = await target.load(lowered, { weights, metadata: {}, producerVersion: "test" });
+          const loaded = await target.load(lowered, { weights, metadata: {}, producerVersion: "test" }, { spec, seed });
           for (const cell of cells) {
             const expected = wanted.get(cell) ?? interpretCell(model, graph, weights, cell);
             wanted.set(cell, expected);

@@ -18,7 +18,7 @@ export interface Loaded {
 export interface Target {
   /** As in the head of the table. */
   readonly name: string;
-  readonly load: (graph: Graph, options: EmitOptions) => Promise<Loaded>;
+  readonly load: (graph: Graph, options: EmitOptions, of: { readonly spec: string; readonly seed: number }) => Promise<Loaded>;
 }
 
 interface EmitOptions {
@@ -34,8 +34,16 @@ export const onnxRuntimeTarget: Target = {
 
 export const onnxRuntimeWebGpuTarget: Target = {
   name: "ORT webgpu",
-  load: async (graph, options) => loadedEngine(await onnxRuntimeEngine(emitOnnx(graph, options), { provider: "webgpu" })),
+  load: async (graph, options) => {
+    const engine = loadedEngine(await onnxRuntimeEngine(emitOnnx(graph, options), { provider: "webgpu" }));
+    // ONNX Runtime forgets its compiled shaders with the last session: this one stays until the next is there, which a software driver thanks.
+    await newestWebGpu?.close();
+    newestWebGpu = engine;
+    return { run: engine.run, close: async () => {} };
+  },
 };
+
+let newestWebGpu: Loaded | null = null;
 
 export const wasmTarget: Target = {
   name: "tfjs wasm",
