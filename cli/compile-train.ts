@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import type { CheckedModel } from "../compiler/model.ts";
+import { fixDims } from "../compiler/passes/fix-dims.ts";
 import { type TrainingPlan, trainingPlan } from "../compiler/training/plan.ts";
 import { gradientGraph, type TrainingGraph, trainingStep, updateGraph } from "../compiler/training/step.ts";
 import { PlanError } from "../compiler/training/trainable.ts";
@@ -27,6 +28,8 @@ export interface CompileTrainOptions {
   readonly phase?: string;
   readonly accumulate?: boolean;
   readonly recompute: boolean;
+  readonly rows?: number;
+  readonly lossScale?: boolean;
 }
 
 /** Writes a training step, or the two halves of it, and the state to begin with. */
@@ -78,15 +81,17 @@ function buildParts(
   model: CheckedModel,
   plan: TrainingPlan,
   phase: number,
-  { output, target, accumulate, recompute }: CompileTrainOptions,
+  { output, target, accumulate, recompute, rows, lossScale }: CompileTrainOptions,
   stem: string,
 ): readonly { readonly path: string; readonly graph: TrainingGraph }[] {
   const suffix = target === "onnx" ? ".onnx" : "";
+  const options = { phase, recompute, lossScale: lossScale === true };
+  const sized = (step: TrainingGraph) => (rows === undefined ? step : { ...step, graph: fixDims(step.graph, new Map([["B", rows]])) });
   try {
-    if (accumulate !== true) return [{ path: output, graph: trainingStep(model, plan, { phase, recompute }) }];
+    if (accumulate !== true) return [{ path: output, graph: sized(trainingStep(model, plan, options)) }];
     return [
-      { path: `${stem}.gradients${suffix}`, graph: gradientGraph(model, plan, { phase, recompute }) },
-      { path: `${stem}.update${suffix}`, graph: updateGraph(model, plan, { phase, recompute }) },
+      { path: `${stem}.gradients${suffix}`, graph: sized(gradientGraph(model, plan, options)) },
+      { path: `${stem}.update${suffix}`, graph: sized(updateGraph(model, plan, options)) },
     ];
   } catch (error) {
     if (error instanceof PlanError) throw new CommandError(`${model.name}: ${error.message}`, exitCodes.findings);
@@ -96,6 +101,7 @@ function buildParts(
 
 /** What a step does not honour is said, and not left out in silence. */
 function refuseOptions(options: CompileTrainOptions): void {
+  if (options.rows === 0) throw new CommandError("--rows takes a number of at least 1");
   if (options.precision !== "fp32") throw new CommandError("--train computes in float32; leave --precision fp16 out");
   if (options.without.length > 0) throw new CommandError("--train takes every input of the model; leave --without out");
   if (options.outputs !== undefined) throw new CommandError("--train gives losses and the new state; leave --outputs out");

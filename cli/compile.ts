@@ -37,6 +37,8 @@ interface CompileOptions {
   readonly phase?: string;
   readonly accumulate?: boolean;
   readonly recompute: boolean;
+  readonly rows?: number;
+  readonly lossScale?: boolean;
 }
 
 export async function compile(spec: string, options: CompileOptions, io: Io): Promise<number> {
@@ -46,8 +48,9 @@ export async function compile(spec: string, options: CompileOptions, io: Io): Pr
   if (options.train === true && options.withPreparation === true)
     throw new CommandError("--with-preparation is for predictions; a training step takes prepared batches");
   if (options.train === true) return (await import("./compile-train.ts")).compileTrain(spec, options, versions, io);
-  if (options.phase !== undefined || options.accumulate === true || !options.recompute)
-    throw new CommandError("--phase, --accumulate and --no-recompute go with --train");
+  const { phase, accumulate, recompute, rows, lossScale } = options;
+  if (phase !== undefined || accumulate === true || !recompute || rows !== undefined || lossScale === true)
+    throw new CommandError("--phase, --accumulate, --no-recompute, --rows and --loss-scale go with --train");
   const model = loadModel(spec, options.model, io);
   const part = choosePart(model, options);
   const weights = await resolveWeights(model, options);

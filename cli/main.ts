@@ -177,6 +177,10 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
     .option("--phase <name>", "with --train: the phase of the plan (default: the first)")
     .option("--accumulate", "with --train: the step in two halves, FILE.gradients.onnx and FILE.update.onnx, for batches taken in parts")
     .option("--no-recompute", "with --train: keep what the forward pass makes for the backward pass: more memory, less time")
+    .addOption(
+      new Option("--rows <n>", "with --train: for batches of n rows alone, which large steps load and run faster for").argParser(whole),
+    )
+    .option("--loss-scale", "with --train: scale the loss against underflow, for engines that compute the step in float16")
     .option(
       "--outputs <names>",
       "what the file returns, separated by commas; * stands for anything, !NAME is left out (default: everything)",
@@ -204,6 +208,7 @@ function defineProgram(io: Io, exit: (code: number) => void): Command {
             "plec compile model.ple --train --phase refine --accumulate -o step.onnx",
             "of another phase, in halves: step.gradients.onnx, step.update.onnx",
           ],
+          ["plec compile model.ple --train --rows 256 -o step.onnx", "for batches of 256 rows alone"],
           ["plec compile model.ple --train --target tfjs -o step/", "a step for TensorFlow.js, and step.safetensors"],
         ],
         "The metadata of what is written holds the hash of the spec, its inputs, slices and tasks, and where the weights come from.",

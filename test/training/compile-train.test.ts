@@ -60,8 +60,12 @@ describe("plec compile --train", () => {
   it("whose files, driven by ONNX Runtime alone, take the step of the whole batch", { timeout: 120_000 }, async () => {
     const text = readFileSync(`${example}/shop.ple`, "utf8").replace(", dropout: 0.1", "");
     writeFileSync(folder.path("still.ple"), text);
-    for (const options of [[], ["--accumulate"]])
-      expect(await runCli(["compile", folder.path("still.ple"), "--train", ...options, "-o", folder.path("shop.onnx")])).toMatchObject({
+    for (const options of [
+      ["-o", folder.path("shop.onnx")],
+      ["--accumulate", "-o", folder.path("shop.onnx")],
+      ["--rows", "16", "--loss-scale", "-o", folder.path("fixed.onnx")],
+    ])
+      expect(await runCli(["compile", folder.path("still.ple"), "--train", ...options])).toMatchObject({
         code: 0,
         stderr: "",
       });
@@ -85,9 +89,9 @@ describe("plec compile --train", () => {
         "label/amount": new ort.Tensor("float32", Float32Array.from(sums), [rows]),
       };
     };
-    const start = (): Record<string, ort.Tensor> =>
+    const start = (stem = "shop"): Record<string, ort.Tensor> =>
       Object.fromEntries(
-        [...readSafetensors(readFileSync(folder.path("shop.safetensors"))).tensors].map(([name, { shape, data }]) => [
+        [...readSafetensors(readFileSync(folder.path(`${stem}.safetensors`))).tensors].map(([name, { shape, data }]) => [
           name,
           new ort.Tensor("float32", Float32Array.from(data), shape),
         ]),
@@ -113,11 +117,14 @@ describe("plec compile --train", () => {
     let parts = start();
     for (const at of [0, 4, 8, 12]) parts = await drive("shop.gradients.onnx", parts, batchOf(at, 4));
     parts = await drive("shop.update.onnx", parts, {});
+    const fixed = await drive("fixed.onnx", start("fixed"), batchOf(0, 16));
+    expect(fixed["loss_scale/factor"]?.data[0]).toBe(65536);
+    await expect(drive("fixed.onnx", start("fixed"), batchOf(0, 8))).rejects.toThrow("Expected: 16");
     const names = Object.keys(whole).filter((name) => !name.startsWith("gradient/"));
     expect(names.filter((name) => name.startsWith("adam/"))).toHaveLength(5);
     for (const name of names) {
-      const [expected = [], found = []] = [whole, parts].map((state) => [...((state[name]?.data ?? []) as Float32Array)]);
-      for (const [i, value] of expected.entries()) expect(found[i], name).toBeCloseTo(value, 5);
+      const [expected = [], ...others] = [whole, parts, fixed].map((state) => [...((state[name]?.data ?? []) as Float32Array)]);
+      for (const found of others) for (const [i, value] of expected.entries()) expect(found[i], name).toBeCloseTo(value, 5);
     }
     expect(whole["adam/steps"]?.data[0]).toBe(1);
   });
@@ -133,6 +140,7 @@ describe("plec compile --train", () => {
   it.each([
     ["a phase that is not there", ["--phase", "jiont"], 2, "no phase is called jiont; did you mean joint?"],
     ["float16", ["--precision", "fp16"], 2, "--train computes in float32; leave --precision fp16 out"],
+    ["batches of no rows", ["--rows", "0"], 2, "--rows takes a number of at least 1"],
     ["a part of the outputs", ["--outputs", "click"], 2, "--train gives losses and the new state; leave --outputs out"],
     ["a part of the inputs", ["--without", "x"], 2, "--train takes every input of the model; leave --without out"],
   ])("refuses %s", async (_, options, code, message) => {
