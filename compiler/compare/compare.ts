@@ -2,6 +2,7 @@ import { formatShape } from "../ir/dim.ts";
 import type { GraphOutput, GraphParam } from "../ir/graph.ts";
 import { sizeOf } from "../ir/ndarray.ts";
 import type { CheckedModel } from "../model.ts";
+import { trainingPlan } from "../training/plan.ts";
 import { added, type Change, changed, formatPlain, pair, removed } from "./change.ts";
 import { compareComputation, type Numbering, type Results, Structure, sameComputation } from "./computation.ts";
 import { compareInputs } from "./inputs.ts";
@@ -164,9 +165,21 @@ function compareTrain(a: CheckedModel, b: CheckedModel): readonly Change[] {
   if (a.train === null) return [added("train", "train", formatPlain(b.train))];
   if (b.train === null) return [removed("train", "train", formatPlain(a.train))];
   return pair(flatten(a.train), flatten(b.train), ([name]) => name).flatMap(({ name, before, after }) => {
-    if (before === null) return [added("train", name, after?.[1] ?? null)];
-    return after === null ? [removed("train", name, before[1])] : changed("train", name, before[1], after[1]);
+    if (before === null) return isDefault(b, name) ? [] : [added("train", name, after?.[1] ?? null)];
+    if (after === null) return isDefault(a, name) ? [] : [removed("train", name, before[1])];
+    return changed("train", name, before[1], after[1]);
   });
+}
+
+/** Whether training is planned in the same way without a setting. */
+function isDefault({ train }: CheckedModel, path: string): boolean {
+  const without: unknown = structuredClone(train);
+  const names = path.split(".");
+  const last = names.pop() as string;
+  const holder = names.reduce((record, name) => (record as Record<string, unknown>)[name], without) as Record<string, unknown>;
+  delete holder[last];
+  const planOf = (settings: unknown) => JSON.stringify(trainingPlan({ train: settings as CheckedModel["train"] }));
+  return planOf(without) === planOf(train);
 }
 
 /** `optimizer.lr` and the like; lists of records count their members. */

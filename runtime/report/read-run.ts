@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { EpochRecord, EventRecord, FindingRecord, RunDescription, RunRecord, StepsRecord } from "../runs/records.ts";
+import { type FieldType, requireFields } from "../runs/require-fields.ts";
 import { RunFolder } from "../runs/run-folder.ts";
 
 /** All that a run has written down so far. */
@@ -21,7 +22,7 @@ export class NoRun extends Error {
 export function readRun(path: string): RunHistory {
   const folder = new RunFolder(path);
   if (!folder.isRun) throw new NoRun(`${path} is no run: it has no run.json; \`plec train --out ${path}\` makes one`);
-  const description = read(`${path}/run.json`, () => requireFields(folder.description(), descriptionFields));
+  const description = read(`${path}/run.json`, () => folder.description());
   const lines = read(folder.metricsPath, () => readFileSync(folder.metricsPath, "utf8")).split("\n");
   // What follows the last line end is a line that is being written.
   const records = lines.slice(0, -1).map((line, i) => read(`${folder.metricsPath}:${i + 1}`, () => recordOf(JSON.parse(line))));
@@ -29,21 +30,6 @@ export function readRun(path: string): RunHistory {
     records.filter((record): record is Extract<RunRecord, { readonly kind: K }> => record.kind === kind);
   return { folder: path, description, steps: of("steps"), epochs: of("epoch"), events: of("event"), findings: of("finding") };
 }
-
-type FieldType = "number" | "string" | "object" | "list";
-
-const descriptionFields = {
-  model: "string",
-  hash: "string",
-  engine: "string",
-  seed: "number",
-  started: "string",
-  batch: "number",
-  parameters: "number",
-  rows: "object",
-  tasks: "list",
-  phases: "list",
-} as const;
 
 const place = { epoch: "number", step: "number" } as const;
 
@@ -60,17 +46,6 @@ function recordOf(value: unknown): RunRecord {
   const fields = Object.hasOwn(recordFields, kind) ? recordFields[kind as RunRecord["kind"]] : undefined;
   if (fields === undefined) throw new Error(`it is of no kind that plec knows: ${kind}`);
   return requireFields(value, fields) as RunRecord;
-}
-
-function requireFields<T>(value: T, fields: Readonly<Record<string, FieldType>>): T {
-  if (typeOf(value) !== "object") throw new Error("it holds no object");
-  const given = value as Readonly<Record<string, unknown>>;
-  for (const [name, type] of Object.entries(fields)) if (typeOf(given[name]) !== type) throw new Error(`its \`${name}\` is no ${type}`);
-  return value;
-}
-
-function typeOf(value: unknown): string {
-  return Array.isArray(value) ? "list" : value === null ? "nothing" : typeof value;
 }
 
 function read<T>(path: string, take: () => T): T {

@@ -12,6 +12,23 @@ import {
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { RunDescription, RunRecord } from "./records.ts";
 import { isUnfinished, removeUnfinished, replaceFile } from "./replace-file.ts";
+import { requireFields } from "./require-fields.ts";
+
+/** What is read of a description without asking whether it is there. */
+const descriptionFields = {
+  version: "number",
+  spec: "string",
+  model: "string",
+  hash: "string",
+  engine: "string",
+  seed: "number",
+  started: "string",
+  batch: "number",
+  parameters: "number",
+  rows: "object",
+  tasks: "list",
+  phases: "list",
+} as const;
 
 /** The folder of a run: `run.json`, `metrics.jsonl`, the spec as it was, and checkpoints. */
 export class RunFolder {
@@ -66,9 +83,7 @@ export class RunFolder {
 
   /** @throws SyntaxError for a file that describes no run, and errors of the file system */
   description(): RunDescription {
-    const value: unknown = JSON.parse(readFileSync(this.#descriptionPath, "utf8"));
-    if (!isDescription(value)) throw new SyntaxError("it describes no run that this plec knows");
-    return value;
+    return requireFields(JSON.parse(readFileSync(this.#descriptionPath, "utf8")) as RunDescription, descriptionFields);
   }
 
   /** Puts the metrics back to where a checkpoint was made, and clears away what a killed process left. */
@@ -93,15 +108,6 @@ export class RunFolder {
   get metricsBytes(): number {
     return statSync(this.metricsPath).size;
   }
-}
-
-/** By what is read first; past it, the layout is what `describe` wrote. */
-function isDescription(value: unknown): value is RunDescription {
-  if (typeof value !== "object" || value === null) return false;
-  const { version, spec, rows, tasks, phases } = value as Partial<Record<keyof RunDescription, unknown>>;
-  return (
-    version === 1 && typeof spec === "string" && typeof rows === "object" && rows !== null && Array.isArray(tasks) && Array.isArray(phases)
-  );
 }
 
 /** Files of a spec below the folder that holds all of them. */

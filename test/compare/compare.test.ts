@@ -232,6 +232,7 @@ const cases: readonly (readonly [name: string, text: string, lines: readonly str
   ],
   ["another penalty", edit(["axis: [0, 1])", "axis: [0, 1]) * 2"]), ["mul(2)"]],
   ["a setting of training", edit(["lr: 1e-3", "lr: 1e-4"]), ["train ~ optimizer.lr: 0.001 → 0.0001"]],
+  ["a default of training written out", edit(["lr: 1e-3", "lr: 1e-3, weight_decay: 0.01"], ["batch: 64", "batch: 64, accumulate: 1"]), []],
   ["a setting of training more", edit(["batch: 64", "batch: 64, clip: 5.0"]), ["train + clip: 5"]],
   [
     "another module of an expert",

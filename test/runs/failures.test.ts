@@ -141,8 +141,8 @@ it("what a process left that was killed while it began is no hindrance", async (
 
 it.each([
   ["run.json", '{"version', /run\.json is broken: /],
-  ["run.json", "{}", /run\.json is broken: it describes no run that this plec knows/],
-  ["run.json", "null", /run\.json is broken: it describes no run that this plec knows/],
+  ["run.json", "{}", /run\.json is broken: its `version` is no number/],
+  ["run.json", "null", /run\.json is broken: it holds no object/],
   ["metrics.jsonl", "nonsense\n", /metrics\.jsonl is broken: /],
 ])("a broken %s that holds %j is said to be", async (file, text, message) => {
   const run = copyOf(`broken ${file} ${text.length}`);
