@@ -1,5 +1,4 @@
 import { checkSource } from "../../compiler/driver.ts";
-import { emitOnnx } from "../../compiler/emit/onnx.ts";
 import { verifyGraph } from "../../compiler/ir/verify.ts";
 import type { CheckedModel } from "../../compiler/model.ts";
 import { trainingPlan } from "../../compiler/training/plan.ts";
@@ -7,9 +6,7 @@ import { type StepOptions, type TrainingGraph, trainingStep } from "../../compil
 import { initialWeights } from "../../compiler/weights.ts";
 import { type Batch, type Engine, makeTensor, type Tensor } from "../../runtime/engine.ts";
 import { interpreterEngine } from "../../runtime/engines/interpreter.ts";
-import { onnxRuntimeEngine } from "../../runtime/engines/onnxruntime.ts";
-import { tfjsEngine } from "../../runtime/engines/tfjs.ts";
-import { buildTrainingGraphModel } from "../../runtime/training/build-step.ts";
+import { engineFactory } from "../../runtime/runs/engine-factory.ts";
 import { initialState, runStep, type State, stepScalars } from "../../runtime/training/state.ts";
 
 /** The only model of a text, which has no errors. */
@@ -29,12 +26,8 @@ export function stepOf(model: CheckedModel, options: StepOptions = {}): Training
 
 export const engines = {
   interpreter: async ({ graph }: TrainingGraph): Promise<Engine> => interpreterEngine(graph, new Map()),
-  onnxruntime: async ({ graph }: TrainingGraph): Promise<Engine> =>
-    onnxRuntimeEngine(emitOnnx(graph, { weights: new Map(), metadata: {}, producerVersion: "0" }), {
-      threads: 1,
-      manyNodes: graph.nodes.length >= 4000,
-    }),
-  "tfjs wasm": async (step: TrainingGraph): Promise<Engine> => tfjsEngine(buildTrainingGraphModel(step, "0"), { backend: "wasm" }),
+  onnxruntime: engineFactory("ort", undefined),
+  "tfjs wasm": engineFactory("tfjs", "wasm"),
 } as const;
 
 export type EngineName = keyof typeof engines;
