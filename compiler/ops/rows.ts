@@ -7,13 +7,13 @@ import {
   loopNest,
   makeArray,
   type NdArray,
-  read,
   stridesOf,
 } from "../ir/ndarray.ts";
 
 /**
  * Innermost loops of the interpreter: `length` values are written to `out` from `to` on, read from `a` and `b` by their steps. The operations that most of
- * a model is made of have loops of their own, since a call for each value costs five times as much.
+ * a model is made of have loops of their own, without calls: a call for each value costs five times as much, one of an imported function too where a
+ * test runner loads the modules.
  */
 export type PairRow = (
   out: Float64Array,
@@ -28,24 +28,24 @@ export type PairRow = (
 ) => void;
 
 export const addRow: PairRow = (out, to, length, a, i, stepA, b, j, stepB) => {
-  for (const end = to + length; to < end; to++, i += stepA, j += stepB) out[to] = read(a, i) + read(b, j);
+  for (const end = to + length; to < end; to++, i += stepA, j += stepB) out[to] = (a[i] as number) + (b[j] as number);
 };
 
 export const subRow: PairRow = (out, to, length, a, i, stepA, b, j, stepB) => {
-  for (const end = to + length; to < end; to++, i += stepA, j += stepB) out[to] = read(a, i) - read(b, j);
+  for (const end = to + length; to < end; to++, i += stepA, j += stepB) out[to] = (a[i] as number) - (b[j] as number);
 };
 
 export const mulRow: PairRow = (out, to, length, a, i, stepA, b, j, stepB) => {
-  for (const end = to + length; to < end; to++, i += stepA, j += stepB) out[to] = read(a, i) * read(b, j);
+  for (const end = to + length; to < end; to++, i += stepA, j += stepB) out[to] = (a[i] as number) * (b[j] as number);
 };
 
 export const divRow: PairRow = (out, to, length, a, i, stepA, b, j, stepB) => {
-  for (const end = to + length; to < end; to++, i += stepA, j += stepB) out[to] = read(a, i) / read(b, j);
+  for (const end = to + length; to < end; to++, i += stepA, j += stepB) out[to] = (a[i] as number) / (b[j] as number);
 };
 
 export function pairRow(f: (a: number, b: number) => number): PairRow {
   return (out, to, length, a, i, stepA, b, j, stepB) => {
-    for (const end = to + length; to < end; to++, i += stepA, j += stepB) out[to] = f(read(a, i), read(b, j));
+    for (const end = to + length; to < end; to++, i += stepA, j += stepB) out[to] = f(a[i] as number, b[j] as number);
   };
 }
 
@@ -57,23 +57,23 @@ export const maximumRow = pairRow(Math.max);
 export type FoldRow = (total: number, x: Float64Array, from: number, length: number, step: number) => number;
 
 export const sumRow: FoldRow = (total, x, from, length, step) => {
-  for (let i = 0; i < length; i++, from += step) total += read(x, from);
+  for (let i = 0; i < length; i++, from += step) total += x[from] as number;
   return total;
 };
 
 export const maxRow: FoldRow = (total, x, from, length, step) => {
-  for (let i = 0; i < length; i++, from += step) total = Math.max(total, read(x, from));
+  for (let i = 0; i < length; i++, from += step) total = Math.max(total, x[from] as number);
   return total;
 };
 
 export const minRow: FoldRow = (total, x, from, length, step) => {
-  for (let i = 0; i < length; i++, from += step) total = Math.min(total, read(x, from));
+  for (let i = 0; i < length; i++, from += step) total = Math.min(total, x[from] as number);
   return total;
 };
 
 export function map({ shape, data }: NdArray, f: (value: number) => number): NdArray {
   const out = new Float64Array(data.length);
-  for (let i = 0; i < out.length; i++) out[i] = f(read(data, i));
+  for (let i = 0; i < out.length; i++) out[i] = f(data[i] as number);
   return { shape, data: out };
 }
 
@@ -99,7 +99,7 @@ export function select(condition: NdArray, a: NdArray, b: NdArray): NdArray {
   forEachRow(nest, (offsets) => {
     let [to, c, i, j] = offsets as [number, number, number, number];
     for (const end = to + length; to < end; to++, c += at(steps, 1), i += at(steps, 2), j += at(steps, 3)) {
-      out.data[to] = read(condition.data, c) !== 0 ? read(a.data, i) : read(b.data, j);
+      out.data[to] = (condition.data[c] as number) !== 0 ? (a.data[i] as number) : (b.data[j] as number);
     }
   });
   return out;
@@ -115,8 +115,8 @@ export function fold(x: NdArray, axes: readonly number[], { start, row }: { read
   const [stepX, stepOut] = steps as [number, number];
   forEachRow(nest, (offsets) => {
     let [from, to] = offsets as [number, number];
-    if (stepOut === 0) out[to] = row(read(out, to), x.data, from, length, stepX);
-    else for (let i = 0; i < length; i++, from += stepX, to += stepOut) out[to] = row(read(out, to), x.data, from, 1, 1);
+    if (stepOut === 0) out[to] = row(out[to] as number, x.data, from, length, stepX);
+    else for (let i = 0; i < length; i++, from += stepX, to += stepOut) out[to] = row(out[to] as number, x.data, from, 1, 1);
   });
   return out;
 }
