@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/torch/**/*.test.ts"],
+    maxWorkers: "100%",
     testTimeout: 60_000,
     hookTimeout: 300_000,
   },

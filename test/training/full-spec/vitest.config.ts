@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/training/full-spec/**/*.test.ts"],
+    maxWorkers: "100%",
     testTimeout: 1_200_000,
   },
 });
