@@ -91,7 +91,14 @@ async function measure(spec: string, without: string, engineName: EngineName, ba
   }
   const peak = process.resourceUsage().maxRSS * 1024;
   await Promise.all([engine.close(), rate.close()]);
-  return { nodes: step.graph.nodes.length, firstSeconds, alive: peakMemory(step.graph, symbols).bytes, peak, gigaflops: flops / 1e9, steps };
+  return {
+    nodes: step.graph.nodes.length,
+    firstSeconds,
+    alive: peakMemory(step.graph, symbols).bytes,
+    peak,
+    gigaflops: flops / 1e9,
+    steps,
+  };
 }
 
 function row(label: string, batch: number, { nodes, firstSeconds, alive, peak, gigaflops, steps }: Measured): readonly string[] {
@@ -129,7 +136,9 @@ if (values.measure) {
   const [batch = 0] = batches;
   console.log(JSON.stringify(await measure(values.spec, values.without, values.engine ?? "ort", batch, Number(values.steps))));
 } else {
-  const rows: (readonly string[])[] = [["", "batch", "nodes", "load, first step", "step", "rows/s", "GFLOP", "of its products", "alive", "peak"]];
+  const rows: (readonly string[])[] = [
+    ["", "batch", "nodes", "load, first step", "step", "rows/s", "GFLOP", "of its products", "alive", "peak"],
+  ];
   const failures: string[] = [];
   const variants = values.spec === fullSpec ? ["", "temporal"] : [""];
   for (const engine of values.engine === undefined ? engines : [values.engine])
