@@ -52,6 +52,6 @@ describe("compile --train", () => {
   it("--no-recompute goes with it", async () => {
     const { code, stderr } = await runCli(["compile", folder.path("model.ple"), "--no-recompute", "-o", folder.path("model.onnx")]);
     expect(code).toBe(2);
-    expect(stderr).toContain("--phase, --accumulate and --no-recompute go with --train");
+    expect(stderr).toContain("--phase, --accumulate, --no-recompute, --rows and --loss-scale go with --train");
   });
 });
