@@ -2,7 +2,7 @@
  * A training step of the full spec, with and without its temporal expert: rows per second and peak memory of a process of its own, on both engines, beside the
  * time that its matrix products would take at the rate that the machine multiplies large matrices at just then. Inputs are drawn, dropout and penalties are on;
  * adaTT's measuring, which every tenth step adds, is off.
- * Usage: tsx bench/training-step.ts [--engine ort|tfjs] [--steps 5] [--spec FILE] [batch ...]
+ * Usage: tsx bench/training-step.ts [--engine ort|tfjs] [--backend wasm|webgpu|cpu|node-gpu] [--steps 5] [--spec FILE] [batch ...]
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -15,6 +15,7 @@ import type { CheckedModel } from "../compiler/model.ts";
 import { trainingPlan } from "../compiler/training/plan.ts";
 import { trainingStep } from "../compiler/training/step.ts";
 import { drawWeights } from "../compiler/weights.ts";
+import { type TfjsBackend, tfjsBackends } from "../runtime/engines/tfjs-backends.ts";
 import { engineFactory } from "../runtime/runs/engine-factory.ts";
 import { initialState, runStep, stepScalars } from "../runtime/training/state.ts";
 import { matmulRate, productFlops } from "./matmul.ts";
@@ -66,12 +67,19 @@ function withoutExpert(text: string, name: string): string {
   );
 }
 
-async function measure(spec: string, without: string, engineName: EngineName, batch: number, count: number): Promise<Measured> {
+async function measure(
+  spec: string,
+  without: string,
+  engineName: EngineName,
+  backend: TfjsBackend,
+  batch: number,
+  count: number,
+): Promise<Measured> {
   const model = modelOf(spec, without);
   const plan = trainingPlan(model);
   const step = trainingStep(model, plan, plan.adatt === null ? {} : { measure: false });
   const opening = performance.now();
-  const engine = await engineFactory(engineName, engineName === "tfjs" ? "wasm" : undefined)(step);
+  const engine = await engineFactory(engineName, engineName === "tfjs" ? backend : undefined)(step);
   let firstSeconds = (performance.now() - opening) / 1000;
   const rate = await matmulRate();
   const symbols = new Map([["B", batch]]);
@@ -122,6 +130,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     engine: { type: "string" },
+    backend: { type: "string", default: "wasm" },
     steps: { type: "string", default: "5" },
     spec: { type: "string", default: fullSpec },
     measure: { type: "boolean", default: false },
@@ -131,10 +140,12 @@ const { values, positionals } = parseArgs({
 const batches = positionals.length === 0 ? [256, 1024] : positionals.map(Number);
 const isEngine = (name: string | undefined): name is EngineName => engines.some((engine) => engine === name);
 if (values.engine !== undefined && !isEngine(values.engine)) throw new Error(`no engine is called ${values.engine}`);
+const backend = tfjsBackends.find((name) => name === values.backend);
+if (backend === undefined) throw new Error(`no backend is called ${values.backend}`);
 
 if (values.measure) {
   const [batch = 0] = batches;
-  console.log(JSON.stringify(await measure(values.spec, values.without, values.engine ?? "ort", batch, Number(values.steps))));
+  console.log(JSON.stringify(await measure(values.spec, values.without, values.engine ?? "ort", backend, batch, Number(values.steps))));
 } else {
   const rows: (readonly string[])[] = [
     ["", "batch", "nodes", "load, first step", "step", "rows/s", "GFLOP", "of its products", "alive", "peak"],
@@ -144,8 +155,21 @@ if (values.measure) {
   for (const engine of values.engine === undefined ? engines : [values.engine])
     for (const without of variants)
       for (const batch of batches) {
-        const label = `${engine}${without === "" ? "" : `, without ${without}`}`;
-        const args = ["--measure", "--engine", engine, "--spec", values.spec, "--without", without, "--steps", values.steps, String(batch)];
+        const label = `${engine === "ort" ? engine : `${engine} ${backend}`}${without === "" ? "" : `, without ${without}`}`;
+        const args = [
+          "--measure",
+          "--engine",
+          engine,
+          "--backend",
+          backend,
+          "--spec",
+          values.spec,
+          "--without",
+          without,
+          "--steps",
+          values.steps,
+          String(batch),
+        ];
         const child = spawnSync(process.execPath, [...process.execArgv, process.argv[1] as string, ...args], {
           encoding: "utf8",
           timeout: 1_200_000,

@@ -3,8 +3,10 @@ import { EngineMissing } from "../runtime/engine.ts";
 import type { TfjsBackend } from "../runtime/engines/tfjs-backends.ts";
 import type { CheckpointName } from "../runtime/runs/checkpoint.ts";
 import { engineFactory } from "../runtime/runs/engine-factory.ts";
+import { absentInputs } from "../runtime/runs/absent-inputs.ts";
 import { Evaluator, evaluationRows } from "../runtime/runs/evaluator.ts";
 import type { RunEngine, SplitMetrics } from "../runtime/runs/records.ts";
+import { trainedWeights } from "../runtime/training/state.ts";
 import { announcing } from "./announce-engine.ts";
 import { CommandError, exitCodes, type Io } from "./io.ts";
 import { metricsTable } from "./metrics-table.ts";
@@ -33,6 +35,7 @@ export async function evaluate(path: string, options: EvalOptions, io: Io): Prom
       model,
       description.tasks,
       announcing(engineFactory(options.engine ?? "ort", options.backend), options, io),
+      absentInputs(model, data.bound, trainedWeights(stored.state)),
     );
     try {
       for (const { name, shown } of splits)

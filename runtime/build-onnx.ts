@@ -30,7 +30,7 @@ export async function buildOnnx(model: CheckedModel, { weights, origin }: Traced
 /** The graph of a part of a model, simplified. A part has no inputs that nothing in it reads. */
 export function graphOfPart(model: CheckedModel, { outputs, without = new Set() }: ModelPart, weights: WeightSource): Graph {
   const selected = outputs === undefined ? model.graph : selectOutputs(model.graph, outputs);
-  const folded = without.size === 0 ? simplify(selected) : foldAbsentInputs(selected, without, weights);
+  const folded = without.size === 0 ? simplify(selected) : foldAbsentInputs(selected, { names: without, weights });
   return prune(outputs === undefined && without.size === 0 ? folded : dropUnreadInputs(folded));
 }
 

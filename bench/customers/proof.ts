@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkFile } from "../../compiler/driver.ts";
 import { annealings } from "../../compiler/training/annealings.ts";
@@ -41,23 +41,25 @@ export interface Proof {
 /** How far the skill of a task may fall by chance, and at least falls when what it depends on is gone. */
 export const noticeable = 0.04;
 
-/** Makes customers, trains on them, trains without the inputs of an expert, and compares. */
+/** Makes customers, trains on them, trains without the inputs of an expert, and compares. What a folder has already is taken up. */
 export async function prove(plec: Plec, { spec, folder, rows, without }: ProofOptions): Promise<Proof> {
   mkdirSync(folder, { recursive: true });
   const at = (name: string) => join(folder, name);
-  await plec(["synth", spec, "--rows", String(rows), "-o", at("customers.parquet"), "--mapping", at("data.yaml")]);
+  if (!existsSync(at("data.yaml")))
+    await plec(["synth", spec, "--rows", String(rows), "-o", at("customers.parquet"), "--mapping", at("data.yaml")]);
   writeFileSync(at("without.yaml"), withoutInputs(readFileSync(at("data.yaml"), "utf8"), without));
   for (const [run, mapping] of [
     ["whole", "data.yaml"],
     ["without", "without.yaml"],
   ] as const)
-    await plec(["train", spec, "--data", at(mapping), "--out", at(run)]);
+    await plec(["train", spec, "--data", at(mapping), "--out", at(run), ...(existsSync(at(run)) ? ["--resume"] : [])]);
   const plan = JSON.parse(readFileSync(at("customers.parquet.json"), "utf8")) as SynthPlan;
   const [whole, less] = [recordsOf(at("whole")), recordsOf(at("without"))];
   const [metrics, metricsWithout] = [lastMetrics(whole), lastMetrics(less)];
   const removed = new Set(
     plan.sources.filter(({ columns }) => columns.every(({ input }) => without.includes(input))).map(({ name }) => name),
   );
+  if (removed.size === 0) throw new Error(`no label depends on ${without.join(", ")} alone; the sources are in ${at("customers.parquet.json")}`);
   return {
     tasks: plan.tasks.map(({ name, sources }) => {
       const [own, other] = [metrics[name], metricsWithout[name]];

@@ -3,6 +3,8 @@
  * stay silent, and do the tasks that depend on an expert's inputs, and only they, get worse without them? `npm run bench:customers` takes the small spec in
  * examples/customers; `npm run bench:customers -- full` the full one on 20,000 rows with batches of 512, for hours.
  *
+ * With `--folder`, what was interrupted goes on.
+ *
  *     tsx bench/customers/run.ts [small | full | SPEC] [--rows N] [--without INPUT,INPUT] [--plan short] [--folder FOLDER]
  */
 
@@ -40,7 +42,7 @@ function fullSpec(): string {
 
 const settings = {
   small: { spec: join(root, "examples/customers/customers.ple"), rows: 4000, without: "social" },
-  full: { spec: "", rows: 20_000, without: "hierarchy" },
+  full: { spec: "", rows: 20_000, without: "txn_seq,session_seq" },
 }[which] ?? { spec: which, rows: 20_000, without: "" };
 const spec = which === "full" ? fullSpec() : settings.spec;
 const without = (values.without ?? settings.without).split(",").filter((name) => name !== "");

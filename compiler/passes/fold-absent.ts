@@ -1,3 +1,4 @@
+import { GraphBuilder } from "../ir/builder.ts";
 import { symbolsOf } from "../ir/dim.ts";
 import type { Graph, Node, Value } from "../ir/graph.ts";
 import { evaluateNode } from "../ir/interpreter.ts";
@@ -6,17 +7,40 @@ import type { OpName } from "../ops/attributes.ts";
 import type { WeightSource } from "../weights.ts";
 import { KnownFinite } from "./known-finite.ts";
 import { prune } from "./prune.ts";
-import { type Rewriter, type Rule, rewriteGraph } from "./rewrite.ts";
+import { copyGraph, type Rewriter, type Rule, rewriteGraph } from "./rewrite.ts";
 import { simplifications } from "./simplify.ts";
 
-/**
- * The graph without some optional inputs: each becomes its fill, and what follows from that is folded. Equal to feeding the fill, up to rounding; a product
- * with zero is folded only where the other factor is known to be finite.
- */
-export function foldAbsentInputs(graph: Graph, absent: ReadonlySet<string>, weights: WeightSource): Graph {
+/** Optional inputs that are never given. */
+export interface AbsentInputs {
+  readonly names: ReadonlySet<string>;
+  /** Of the model: a product with zero is folded only where the other factor is known to be finite. */
+  readonly weights: WeightSource;
+}
+
+/** The graph without some optional inputs: each becomes its fill, and what follows from that is folded. Equal to feeding the fill, up to rounding. */
+export function foldAbsentInputs(graph: Graph, absent: AbsentInputs): Graph {
+  return prune(withoutInputs(rewriteGraph(graph, absenceRules(graph, absent)), absent));
+}
+
+/** A copy of the graph without some optional inputs, of which nothing is pruned, and the copy of each value. */
+export function copyWithoutAbsent(graph: Graph, absent: AbsentInputs): { readonly graph: Graph; readonly copyOf: (value: Value) => Value } {
+  const builder = new GraphBuilder();
+  const copyOf = copyGraph(graph, builder, absenceRules(graph, absent));
+  const withCopy = <T extends { readonly value: Value }>(items: readonly T[]): T[] =>
+    items.map((item) => ({ ...item, value: copyOf(item.value) }));
+  const { name, inputs, params, outputs } = graph;
+  const copy = { name, inputs: withCopy(inputs), params: withCopy(params), nodes: builder.nodes, outputs: withCopy(outputs) };
+  return { graph: withoutInputs(copy, absent), copyOf };
+}
+
+function withoutInputs(graph: Graph, { names }: AbsentInputs): Graph {
+  return { ...graph, inputs: graph.inputs.filter(({ name }) => !names.has(name)) };
+}
+
+function absenceRules(graph: Graph, { names, weights }: AbsentInputs): readonly Rule[] {
   const finite = new KnownFinite(graph, weights);
-  const fills = new Map(graph.inputs.filter((input) => absent.has(input.name)).map((input) => [input.name, input.fill]));
-  const folded = rewriteGraph(graph, [
+  const fills = new Map(graph.inputs.filter(({ name }) => names.has(name)).map(({ name, fill }) => [name, fill]));
+  return [
     (node, _, rewriter) =>
       node.op === "input" && fills.has(node.attributes.name) ? [uniform(rewriter, node, fills.get(node.attributes.name) ?? 0)] : null,
     ...simplifications,
@@ -25,8 +49,7 @@ export function foldAbsentInputs(graph: Graph, absent: ReadonlySet<string>, weig
     neutralStretched,
     (node, inputs, rewriter) => zeroTimes(node, inputs, rewriter, finite),
     (node, inputs, rewriter) => normalisedZeros(node, inputs, rewriter, finite),
-  ]);
-  return prune({ ...folded, inputs: folded.inputs.filter((input) => !absent.has(input.name)) });
+  ];
 }
 
 /** Dim symbols of the graph that no input carries any more, so that nothing says how long they are. */

@@ -1,5 +1,6 @@
 import type { Graph } from "../ir/graph.ts";
 import type { CheckedModel } from "../model.ts";
+import type { AbsentInputs } from "../passes/fold-absent.ts";
 import { buildForward } from "./forward.ts";
 import type { TrainingGraph } from "./step.ts";
 import { StepGraph } from "./step-graph.ts";
@@ -8,9 +9,9 @@ import { StepGraph } from "./step-graph.ts";
  * The graph that measures a model while it is trained, without dropout. Inputs: the model's batch, `label/<task>`, and the parameters as state. Outputs: the
  * prediction of each task with a loss under the task's name, and the loss of each row, f32[B], as `loss/<task>`.
  */
-export function evaluationGraph(model: CheckedModel): TrainingGraph {
+export function evaluationGraph(model: CheckedModel, absent: AbsentInputs | null = null): TrainingGraph {
   const step = new StepGraph();
-  const forward = buildForward({ training: predictionsAndLosses(model) }, step, false);
+  const forward = buildForward({ training: predictionsAndLosses(model) }, step, { dropout: false, absent });
   for (const { task, rows } of model.losses) {
     const prediction = model.tasks.find(({ name }) => name === task)?.prediction;
     if (prediction === undefined || prediction === null) throw new Error(`${task} has a loss and no prediction`);

@@ -2,6 +2,7 @@ import { TableRows } from "../autodiff/table-rows.ts";
 import { tileRecurrence } from "../autodiff/tile-recurrences.ts";
 import type { GraphParam, Value } from "../ir/graph.ts";
 import type { CheckedModel } from "../model.ts";
+import { type AbsentInputs, copyWithoutAbsent } from "../passes/fold-absent.ts";
 import { copyGraph } from "../passes/rewrite.ts";
 import { DropoutMasks } from "./dropout.ts";
 import type { StepGraph } from "./step-graph.ts";
@@ -19,13 +20,21 @@ export function stateOfParam(name: string): string {
   return `param/${name}`;
 }
 
-/** Copies what training minimises into a step: parameters become inputs, of tables the rows of the batch alone, and dropout draws its masks. */
+export interface ForwardOptions {
+  readonly dropout: boolean;
+  /** Of these the step sees the rows of the batch alone. */
+  readonly tables?: readonly GraphParam[];
+  /** Inputs of ids are fed all the same: they pick rows of tables. */
+  readonly absent?: AbsentInputs | null;
+}
+
+/** Copies what training minimises into a step: parameters become inputs, dropout draws its masks, and what only absent inputs reach is folded. */
 export function buildForward(
   { training }: Pick<CheckedModel, "training">,
   graph: StepGraph,
-  dropout: boolean,
-  tables: readonly GraphParam[] = [],
+  { dropout, tables = [], absent = null }: ForwardOptions,
 ): Forward {
+  const present = absent === null ? { graph: training, copyOf: (value: Value) => value } : copyWithoutAbsent(training, absent);
   const f = graph.formula("dropout");
   const masks = new DropoutMasks(f, () => ({ seed: graph.input("train/seed", []), step: graph.input("train/step", []) }));
   const shapes = new Map(training.params.map(({ name, value }) => [name, value.type.shape as readonly number[]]));
@@ -36,7 +45,7 @@ export function buildForward(
     rows: ({ name }) => rowsOf.get(name) as Value,
     places: (name, { type }) => graph.input(name, type.shape, type.dtype),
   });
-  const copyOf = copyGraph(training, graph.builder, [
+  const copyOfPresent = copyGraph(present.graph, graph.builder, [
     taken.rule,
     (node, [x]) => {
       if (node.op === "param") {
@@ -51,7 +60,8 @@ export function buildForward(
     },
     tileRecurrence,
   ]);
-  for (const input of training.inputs) graph.adopt({ ...input, value: copyOf(input.value) });
+  for (const input of present.graph.inputs) graph.adopt({ ...input, value: copyOfPresent(input.value) });
   graph.pickRows(taken.tables());
+  const copyOf = (value: Value) => copyOfPresent(present.copyOf(value));
   return { copyOf, params: training.params.map((param) => ({ param, value: rowsOf.get(param.name) ?? copyOf(param.value) })) };
 }

@@ -3,6 +3,7 @@ import { findMixes } from "../check/lint/analysis/mixes.ts";
 import { type ColumnRange, readColumns } from "../check/read-columns.ts";
 import type { GraphInput, Node, Value } from "../ir/graph.ts";
 import type { CheckedModel, ModelEntry } from "../model.ts";
+import type { AbsentInputs } from "../passes/fold-absent.ts";
 import { prune } from "../passes/prune.ts";
 import { predictionsAndLosses } from "./evaluation.ts";
 import type { Formula } from "./formula.ts";
@@ -37,10 +38,10 @@ export interface ObservedGate {
  * Builds from the wiring of a model what is worth watching: which gate weighs which expert, what experts give and learn, how many rows bring them nothing,
  * what transfer edges add, which tasks have labels. Inputs are the model's batch, `label/<task>` and the parameters. Dropout is off.
  */
-export function observationGraph(model: CheckedModel): ObservationGraph {
+export function observationGraph(model: CheckedModel, absent: AbsentInputs | null = null): ObservationGraph {
   const whole = predictionsAndLosses(model);
   const step = new StepGraph();
-  const { copyOf, params } = buildForward({ training: whole }, step, false);
+  const { copyOf, params } = buildForward({ training: whole }, step, { dropout: false, absent });
   const f = step.formula("observe");
   const there = new Set(whole.nodes);
   const live = (entries: readonly ModelEntry[]) => entries.filter(({ value }) => there.has(value.node));

@@ -3,6 +3,7 @@ import { recompute } from "../autodiff/recompute.ts";
 import { rowTables } from "../autodiff/table-rows.ts";
 import type { Graph, GraphParam, Value } from "../ir/graph.ts";
 import type { CheckedModel } from "../model.ts";
+import type { AbsentInputs } from "../passes/fold-absent.ts";
 import { type AdaTTWeights, adattWeights } from "./adatt.ts";
 import { buildForward, type Forward, stateOfParam } from "./forward.ts";
 import { diagonal, projectConflicts, taskGradients } from "./gradients.ts";
@@ -28,6 +29,8 @@ export interface StepOptions {
   readonly smallestTable?: number;
   /** False keeps every tensor of the forward pass for the backward pass, which takes more memory and less time. */
   readonly recompute?: boolean;
+  /** Optional inputs that no batch has: what only they reach is folded. Gradients by its parameters are zero. */
+  readonly absent?: AbsentInputs | null;
 }
 
 /** A graph of training, and the state that it reads; what it changes it gives as `next/` and the name. */
@@ -133,7 +136,11 @@ class StepBuilder {
   gradients(): BatchGradients {
     const graph = this.#graph;
     const f = graph.formula("total");
-    const forward = buildForward(this.#model, graph, this.#options.dropout !== false, this.#tables);
+    const forward = buildForward(this.#model, graph, {
+      dropout: this.#options.dropout !== false,
+      tables: this.#tables,
+      absent: this.#options.absent ?? null,
+    });
     const tasks = taskTerms(this.#model, forward.copyOf, graph.formula("loss"));
     const weighted = this.#weigh(tasks, forward);
     const adatt = this.#adatt(tasks, weighted, forward);

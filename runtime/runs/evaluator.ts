@@ -1,4 +1,5 @@
 import type { CheckedModel } from "../../compiler/model.ts";
+import type { AbsentInputs } from "../../compiler/passes/fold-absent.ts";
 import { evaluationGraph } from "../../compiler/training/evaluation.ts";
 import { labelName } from "../data/contract.ts";
 import type { DataBatch } from "../data/dataset.ts";
@@ -22,8 +23,13 @@ export class Evaluator {
     this.#tasks = tasks;
   }
 
-  static async open(model: CheckedModel, tasks: readonly RunTask[], factory: EngineFactory): Promise<Evaluator> {
-    return new Evaluator(await OpenGraph.open(evaluationGraph(model), factory), tasks);
+  static async open(
+    model: CheckedModel,
+    tasks: readonly RunTask[],
+    factory: EngineFactory,
+    absent: AbsentInputs | null = null,
+  ): Promise<Evaluator> {
+    return new Evaluator(await OpenGraph.open(evaluationGraph(model, absent), factory), tasks);
   }
 
   /** Metrics of every task over the batches. */

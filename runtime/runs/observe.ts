@@ -1,4 +1,5 @@
 import type { CheckedModel } from "../../compiler/model.ts";
+import type { AbsentInputs } from "../../compiler/passes/fold-absent.ts";
 import { type ObservationGraph, observationGraph } from "../../compiler/training/observe.ts";
 import type { Batch, Tensor } from "../engine.ts";
 import { type State, stepScalars } from "../training/state.ts";
@@ -20,8 +21,8 @@ export class Observer {
     this.#graph = graph;
   }
 
-  static async open(model: CheckedModel, factory: EngineFactory): Promise<Observer> {
-    const watched = observationGraph(model);
+  static async open(model: CheckedModel, factory: EngineFactory, absent: AbsentInputs | null = null): Promise<Observer> {
+    const watched = observationGraph(model, absent);
     return new Observer(watched, await OpenGraph.open(watched.graph, factory));
   }
 

@@ -1,4 +1,5 @@
 import type { CheckedModel } from "../../compiler/model.ts";
+import type { AbsentInputs } from "../../compiler/passes/fold-absent.ts";
 import type { TrainingPlan } from "../../compiler/training/plan.ts";
 import { gradientGraph, type TrainingGraph, trainingStep, updateGraph } from "../../compiler/training/step.ts";
 import type { WeightSource } from "../../compiler/weights.ts";
@@ -24,20 +25,22 @@ export class PhaseSteps {
   readonly #plan: TrainingPlan;
   readonly #phase: number;
   readonly #factory: EngineFactory;
+  readonly #absent: AbsentInputs | null;
   readonly #open = new Map<string, Promise<OpenGraph>>();
   readonly #whole: readonly TrainingGraph[];
 
   /** @throws PlanError when the plan asks for what the model cannot give */
-  constructor(model: CheckedModel, plan: TrainingPlan, phase: number, factory: EngineFactory) {
+  constructor(model: CheckedModel, plan: TrainingPlan, phase: number, factory: EngineFactory, absent: AbsentInputs | null = null) {
     this.#model = model;
     this.#plan = plan;
     this.#phase = phase;
     this.#factory = factory;
+    this.#absent = absent;
     // What measures adaTT's affinities reads all of the state that other graphs read, too.
     this.#whole =
       plan.accumulate === 1
-        ? [trainingStep(model, plan, { phase })]
-        : [gradientGraph(model, plan, { phase }), updateGraph(model, plan, { phase })];
+        ? [trainingStep(model, plan, { phase, absent })]
+        : [gradientGraph(model, plan, { phase, absent }), updateGraph(model, plan, { phase })];
   }
 
   /** The state before the first step of the phase: weights are carried over from the phase before, the optimiser begins anew. */
@@ -100,7 +103,11 @@ export class PhaseSteps {
   #build(part: "step" | "gradients" | "update", measure: boolean): TrainingGraph {
     const whole = this.#whole[part === "update" ? 1 : 0];
     if (whole !== undefined && (part === "update" || measure || this.#plan.adatt === null)) return whole;
-    return (part === "step" ? trainingStep : gradientGraph)(this.#model, this.#plan, { phase: this.#phase, measure: false });
+    return (part === "step" ? trainingStep : gradientGraph)(this.#model, this.#plan, {
+      phase: this.#phase,
+      measure: false,
+      absent: this.#absent,
+    });
   }
 }
 

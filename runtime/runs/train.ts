@@ -1,4 +1,5 @@
 import type { CheckedModel } from "../../compiler/model.ts";
+import type { AbsentInputs } from "../../compiler/passes/fold-absent.ts";
 import { annealings } from "../../compiler/training/annealings.ts";
 import type { Phase, TrainingPlan } from "../../compiler/training/plan.ts";
 import { drawWeights } from "../../compiler/weights.ts";
@@ -8,6 +9,7 @@ import { makeTensor } from "../engine.ts";
 import { EarlyStopping } from "../training/early-stopping.ts";
 import type { State } from "../training/state.ts";
 import { plecVersion } from "../version.ts";
+import { absentInputs } from "./absent-inputs.ts";
 import { type Checkpoint, type Progress, type StoredCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { EngineFactory } from "./engine-factory.ts";
 import { Evaluator, evaluationRows } from "./evaluator.ts";
@@ -99,6 +101,7 @@ class Run {
   readonly #batches: number;
   readonly #timeline: readonly Moment[];
   readonly #weights: ReturnType<typeof drawWeights>;
+  readonly #absent: AbsentInputs;
   #state: State;
   #progress: Progress;
   #sums: TermSums;
@@ -115,6 +118,7 @@ class Run {
     this.#batches = Math.ceil((data.splits[0]?.rows ?? 0) / plan.batch);
     this.#timeline = timeline(plan, annealings(model, epochsOf(plan)));
     this.#weights = drawWeights({ params: model.parameters }, plan.seed);
+    this.#absent = absentInputs(model, data.bound, this.#weights);
     this.#state = from?.state ?? this.#freshWeights();
     this.#progress = from?.checkpoint.progress ?? atBeginning;
     this.#sums = new TermSums(this.#progress.sums);
@@ -168,7 +172,7 @@ class Run {
     const { epoch, batch } = this.#progress;
     const isOver = () => this.#progress.stopped || this.#progress.epoch >= phase.start + phase.epochs;
     if (isOver()) return null;
-    const steps = new PhaseSteps(model, plan, this.#progress.phase, factory);
+    const steps = new PhaseSteps(model, plan, this.#progress.phase, factory, this.#absent);
     try {
       const begins = epoch === phase.start && batch === 0;
       this.#state = begins ? steps.begin(this.#weights, this.#state) : steps.resume(this.#weights, this.#state);
@@ -252,7 +256,7 @@ class Run {
     const { model, data, description, factory } = this.#job;
     const held = data.splits.filter(({ name }) => name !== trainSplit);
     if (held.length === 0) return {};
-    this.#evaluator ??= await Evaluator.open(model, description.tasks, factory);
+    this.#evaluator ??= await Evaluator.open(model, description.tasks, factory, this.#absent);
     const splits: Record<string, SplitMetrics[string]> = {};
     for (const { name } of held)
       splits[name] = await this.#evaluator.evaluate(
@@ -266,7 +270,7 @@ class Run {
   /** Looks inside on rows that are held out, where there are any: the same ones each time. */
   async #observe(epoch: number): Promise<Observation> {
     const { model, plan, data, factory } = this.#job;
-    this.#observer ??= await Observer.open(model, factory);
+    this.#observer ??= await Observer.open(model, factory, this.#absent);
     const split = data.splits.find(({ name }) => name !== trainSplit)?.name ?? trainSplit;
     const shuffle = { seed: plan.seed, epoch: 0, buffer: 8 * observedRows };
     return this.#observer.observe(this.#state, data.batches({ split, size: observedRows, shuffle }), epoch);

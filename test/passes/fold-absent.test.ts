@@ -120,7 +120,7 @@ describe("what an absent input leaves", () => {
       ["b", Float32Array.of(0.5, 1, 2)],
     ]);
     const graph = sketch.graph({ y: build(parts) });
-    const folded = foldAbsentInputs(graph, new Set(["gone"]), weights);
+    const folded = foldAbsentInputs(graph, { names: new Set(["gone"]), weights });
     expect(opsOf(folded).toSorted()).toEqual(ops.toSorted());
     expect(folded.inputs.map((input) => input.name)).toEqual(["x"]);
     if (!ops.includes("exp") || ops.length === 1) expectSameAsFilled(graph, folded, new Set(["gone"]), weights);
@@ -131,7 +131,8 @@ describe("what an absent input leaves", () => {
     const gone = sketch.input("gone", "f32", [B, 1], { optional: true });
     sketch.input("x", "f32", [B]);
     const graph = sketch.graph({ y: sketch.add("matmul", [gone, sketch.param("w", [1, 2])], {}) });
-    const fold = (value: number) => opsOf(foldAbsentInputs(graph, new Set(["gone"]), new Map([["w", Float32Array.of(1, value)]])));
+    const fold = (value: number) =>
+      opsOf(foldAbsentInputs(graph, { names: new Set(["gone"]), weights: new Map([["w", Float32Array.of(1, value)]]) }));
     expect(fold(2)).toEqual(["full"]);
     expect(fold(Number.POSITIVE_INFINITY)).toEqual(["full", "matmul"]);
   });
@@ -145,7 +146,7 @@ describe("what an absent input leaves", () => {
     ]);
     const initial = sketch.add("full", [], { dtype: "f32", shape: [B], value: 1 });
     const graph = sketch.graph({ y: sketch.add("scan", [initial, sketch.add("exp", [gone], {}), x], { axis: 1, states: 1, body }) });
-    const folded = foldAbsentInputs(graph, new Set(["gone"]), new Map());
+    const folded = foldAbsentInputs(graph, { names: new Set(["gone"]), weights: new Map() });
     expect(opsOf(folded).toSorted()).toEqual(["full", "full", "scan"]);
     expectSameAsFilled(graph, folded, new Set(["gone"]), new Map());
   });
@@ -154,7 +155,8 @@ describe("what an absent input leaves", () => {
     const sketch = new Sketch();
     sketch.input("x", "f32", [B]);
     const gone = sketch.input("gone", "f32", [B, T], { optional: true });
-    const fold = (value: Value) => unboundSymbols(foldAbsentInputs(sketch.graph({ y: value }), new Set(["gone"]), new Map()));
+    const fold = (value: Value) =>
+      unboundSymbols(foldAbsentInputs(sketch.graph({ y: value }), { names: new Set(["gone"]), weights: new Map() }));
     expect(fold(gone)).toEqual(["T"]);
     expect(fold(sketch.add("reduce_max", [gone], { axes: [1], keep: false }))).toEqual([]);
   });
@@ -196,7 +198,7 @@ describe.each(specFiles)("%s", (spec) => {
       const graph = simplify(model.graph);
       const weights = stirredWeights(graph, 1);
       for (const absent of optional.length === 0 ? [] : [new Set(optional), new Set(optional.filter((_, i) => i % 2 === 0))]) {
-        const folded = foldAbsentInputs(graph, absent, weights);
+        const folded = foldAbsentInputs(graph, { names: absent, weights });
         expect(folded.inputs.map(({ name }) => name)).toEqual(graph.inputs.map(({ name }) => name).filter((name) => !absent.has(name)));
         expect(folded.params.length).toBeLessThan(graph.params.length);
         expect(folded.nodes.length).toBeLessThan(graph.nodes.length);

@@ -18,7 +18,7 @@ const count = model.losses.length;
 /** The tasks' losses, and for each of them the gradient by every parameter of the shared experts. */
 function build(): { readonly graph: Graph; readonly wrt: readonly string[]; readonly alone: number; readonly forward: number } {
   const step = new StepGraph();
-  const { copyOf, params } = buildForward(model, step, false);
+  const { copyOf, params } = buildForward(model, step, { dropout: false });
   const terms = taskTerms(model, copyOf, step.formula("loss"));
   const shared = sharedValues(model, ["shared"], "the test");
   const wrt = shared.map(copyOf);
@@ -28,7 +28,7 @@ function build(): { readonly graph: Graph; readonly wrt: readonly string[]; read
   // One sweep at a time, each on a graph of its own with a forward pass of its own.
   const separate = terms.map((_, i) => {
     const own = new StepGraph();
-    const ownForward = buildForward(model, own, false);
+    const ownForward = buildForward(model, own, { dropout: false });
     const loss = taskTerms(model, ownForward.copyOf, own.formula("loss"))[i]?.loss;
     if (loss === undefined) throw new Error("there is no such task");
     const gradients = differentiate(own.builder, [{ value: loss, cotangent: own.formula("g").scalar(1) }], shared.map(ownForward.copyOf));
