@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { libraryFolder } from "../compiler/driver.ts";
 import { sizeOf } from "../compiler/ir/ndarray.ts";
@@ -23,6 +24,7 @@ import { describeRun } from "../runtime/runs/describe-run.ts";
 import { engineFactory } from "../runtime/runs/engine-factory.ts";
 import type { RunDescription, RunEngine } from "../runtime/runs/records.ts";
 import { RunFolder, specFiles } from "../runtime/runs/run-folder.ts";
+import { lockRun, RunLocked } from "../runtime/runs/run-lock.ts";
 import { type NotFinite, type RunWatcher, type TrainOutcome, train as trainRun } from "../runtime/runs/train.ts";
 import { announcing } from "./announce-engine.ts";
 import { describeSystemError, isSystemError } from "./atomic-write.ts";
@@ -56,10 +58,12 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
   if (options.backend !== undefined && engine !== "tfjs") throw new CommandError("--backend goes with --engine tfjs");
   const from = before === null ? null : checkpointToResume(folder, model);
   const plan = planOf(model, before?.description ?? null, options);
+  requireEpochsAhead(from, options);
   const mapping = loadMapping(options.data, io);
   const output = options.json === true ? io.stderr : io.stdout;
   const statistics = from?.checkpoint.preparation.statistics;
   const data = await openData(contractOf(model), mapping, statistics === undefined ? {} : { statistics }, io);
+  let unlock = () => {};
   try {
     if (before !== null && from !== null) await requireSameData(before.description, from, data, options);
     const files = specFiles(resolve(spec), checked.dependencies, libraryFolder());
@@ -67,6 +71,7 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
     const run = { ...settings, fingerprint: await data.fingerprint(), started: new Date().toISOString() };
     const fresh = describeRun(run, plecVersion());
     const description = from === null || before === null ? fresh : { ...before.description, engine, phases: fresh.phases };
+    unlock = lockRun(folder.path);
     if (from === null) folder.create(description, files);
     else folder.describe(description);
     const rows = data.splits.map(({ name, rows: count }) => `${name} ${formatCount(count)}`).join(", ");
@@ -94,6 +99,7 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
           factory: announcing(engineFactory(engine, options.backend), options, io),
           from,
           checkpointEvery: options.checkpointEvery ?? null,
+          memory: totalmem(),
           signal,
           watch,
         }),
@@ -103,6 +109,7 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
   } catch (error) {
     throw describeFailure(error, model, folder);
   } finally {
+    unlock();
     data.close();
   }
 }
@@ -161,6 +168,12 @@ function planOf(model: CheckedModel, before: RunDescription | null, { epochs, se
     throw new CommandError(`the run was begun with seed ${before.seed}; leave --seed out, or begin another run`);
   const phases = epochs === undefined ? (before?.phases ?? plan.phases) : cutPhases(plan, epochs);
   return { ...plan, seed: before?.seed ?? seed ?? plan.seed, phases };
+}
+
+function requireEpochsAhead(from: StoredCheckpoint | null, { epochs, out }: TrainOptions): void {
+  const { epoch = 0, batch = 0 } = from?.checkpoint.progress ?? {};
+  const begun = epoch + (batch > 0 ? 1 : 0);
+  if (epochs !== undefined && epochs < begun) throw new CommandError(`--epochs ${epochs}: ${out} is in epoch ${begun} already`);
 }
 
 /** One phase is as long as asked for; of several, those are trained that begin before. */
@@ -250,7 +263,8 @@ function originOf({ origin }: NotFinite) {
 
 function describeFailure(error: unknown, model: CheckedModel, folder: RunFolder): unknown {
   if (error instanceof PlanError) return new CommandError(`${model.name}: ${error.message}`, exitCodes.findings);
-  if (error instanceof EngineMissing || error instanceof CheckpointError) return new CommandError(error.message, exitCodes.findings);
+  if (error instanceof EngineMissing || error instanceof CheckpointError || error instanceof RunLocked)
+    return new CommandError(error.message, exitCodes.findings);
   if (error instanceof SyntaxError) return new CommandError(`${folder.metricsPath} is broken: ${error.message}`, exitCodes.findings);
   if (!isSystemError(error)) return error;
   const kept = readableCheckpoint(folder.path, "last") !== null ? "; the last checkpoint is as it was, and --resume goes on from it" : "";

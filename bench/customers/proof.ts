@@ -59,7 +59,8 @@ export async function prove(plec: Plec, { spec, folder, rows, without }: ProofOp
   const removed = new Set(
     plan.sources.filter(({ columns }) => columns.every(({ input }) => without.includes(input))).map(({ name }) => name),
   );
-  if (removed.size === 0) throw new Error(`no label depends on ${without.join(", ")} alone; the sources are in ${at("customers.parquet.json")}`);
+  if (removed.size === 0)
+    throw new Error(`no label depends on ${without.join(", ")} alone; the sources are in ${at("customers.parquet.json")}`);
   return {
     tasks: plan.tasks.map(({ name, sources }) => {
       const [own, other] = [metrics[name], metricsWithout[name]];

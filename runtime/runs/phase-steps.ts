@@ -1,3 +1,5 @@
+import { symbolsOf } from "../../compiler/ir/dim.ts";
+import { peakMemory } from "../../compiler/ir/live-memory.ts";
 import type { CheckedModel } from "../../compiler/model.ts";
 import type { AbsentInputs } from "../../compiler/passes/fold-absent.ts";
 import type { TrainingPlan } from "../../compiler/training/plan.ts";
@@ -27,7 +29,7 @@ export class PhaseSteps {
   readonly #factory: EngineFactory;
   readonly #absent: AbsentInputs | null;
   readonly #open = new Map<string, Promise<OpenGraph>>();
-  readonly #whole: readonly TrainingGraph[];
+  readonly #whole: readonly [TrainingGraph, TrainingGraph?];
 
   /** @throws PlanError when the plan asks for what the model cannot give */
   constructor(model: CheckedModel, plan: TrainingPlan, phase: number, factory: EngineFactory, absent: AbsentInputs | null = null) {
@@ -50,7 +52,7 @@ export class PhaseSteps {
 
   /** The state of a step within the phase. */
   resume(weights: WeightSource, before: State): State {
-    const entries = this.#whole.flatMap(({ state }) => state);
+    const entries = this.#whole.flatMap((graph) => graph?.state ?? []);
     return new Map([...before, ...initialState(entries, weights, before)]);
   }
 
@@ -79,6 +81,13 @@ export class PhaseSteps {
     let rows = batch;
     for (let half = await failingHalf(rows, fails); half !== null; half = await failingHalf(rows, fails)) rows = half;
     return graph.findNonFinite(state, new Map([...rows, ...scalars]));
+  }
+
+  /** Bytes that a batch of so many rows needs at least: tensors that are alive at once. */
+  memoryOf(rows: number): number {
+    const [{ graph }] = this.#whole;
+    const symbols = graph.inputs.flatMap(({ value }) => value.type.shape.flatMap(symbolsOf));
+    return peakMemory(graph, new Map([...symbols.map((symbol) => [symbol, 1] as const), ["B", rows]])).bytes;
   }
 
   async close(): Promise<void> {

@@ -13,6 +13,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import type { RunDescription, RunRecord } from "./records.ts";
 import { isUnfinished, removeUnfinished, replaceFile } from "./replace-file.ts";
 import { requireFields } from "./require-fields.ts";
+import { lockName } from "./run-lock.ts";
 
 /** What is read of a description without asking whether it is there. */
 const descriptionFields = {
@@ -49,7 +50,7 @@ export class RunFolder {
 
   /** Something that is in the way of a new run, other than what a killed process left half written; null for a folder that is not there or empty. */
   get firstItem(): string | null {
-    return existsSync(this.path) ? (readdirSync(this.path).find((name) => !isUnfinished(name)) ?? null) : null;
+    return existsSync(this.path) ? (readdirSync(this.path).find((name) => !isUnfinished(name) && name !== lockName) ?? null) : null;
   }
 
   get #descriptionPath(): string {

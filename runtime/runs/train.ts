@@ -2,6 +2,7 @@ import type { CheckedModel } from "../../compiler/model.ts";
 import type { AbsentInputs } from "../../compiler/passes/fold-absent.ts";
 import { annealings } from "../../compiler/training/annealings.ts";
 import type { Phase, TrainingPlan } from "../../compiler/training/plan.ts";
+import { PlanError } from "../../compiler/training/trainable.ts";
 import { drawWeights } from "../../compiler/weights.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { trainSplit } from "../data/mapping.ts";
@@ -35,6 +36,8 @@ export interface TrainJob {
   readonly from: StoredCheckpoint | null;
   /** Batches between two checkpoints within an epoch; null leaves it to the time that has passed. */
   readonly checkpointEvery: number | null;
+  /** Bytes that the machine has. */
+  readonly memory: number;
   /** Ends the run after the batch under way, with a checkpoint. */
   readonly signal: AbortSignal;
   readonly watch: RunWatcher;
@@ -85,7 +88,7 @@ const checkpointSeconds = 60;
  * Trains as the plan says, phase by phase. The same model, plan, data and seed give the same weights, bit for bit, on one engine, whether the run is
  * interrupted and resumed or not.
  *
- * @throws DataError for a wrong value, PlanError, EngineMissing, and errors of the file system; the last checkpoint is intact then
+ * @throws DataError for a wrong value, PlanError, also for batches that do not fit into memory, EngineMissing, and errors of the file system; the last checkpoint is intact then
  */
 export async function train(job: TrainJob): Promise<TrainOutcome> {
   const run = new Run(job);
@@ -174,6 +177,7 @@ class Run {
     if (isOver()) return null;
     const steps = new PhaseSteps(model, plan, this.#progress.phase, factory, this.#absent);
     try {
+      this.#requireMemory(steps);
       const begins = epoch === phase.start && batch === 0;
       this.#state = begins ? steps.begin(this.#weights, this.#state) : steps.resume(this.#weights, this.#state);
       while (!isOver()) {
@@ -186,6 +190,18 @@ class Run {
     } finally {
       await steps.close();
     }
+  }
+
+  /** Says so before a batch that cannot fit takes the machine down. A GPU has memory of its own. */
+  #requireMemory(steps: PhaseSteps): void {
+    const { plan, data, description, memory } = this.#job;
+    const rows = Math.min(plan.batch, data.splits[0]?.rows ?? 0);
+    const needed = steps.memoryOf(rows);
+    if (description.engine !== "ort" || needed <= memory) return;
+    const gigabytes = (bytes: number) => (bytes / 1e9).toPrecision(2);
+    throw new PlanError(
+      `a batch of ${rows} rows needs ${gigabytes(needed)} GB at least, and this machine has ${gigabytes(memory)}; make \`batch\` smaller, and \`accumulate\` as many of them`,
+    );
   }
 
   /** Trains what is left of an epoch; null once it is over. */

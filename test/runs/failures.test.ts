@@ -1,4 +1,6 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCli, temporaryFolder } from "../cli/run-cli.ts";
 import { PlecProcess } from "./plec-process.ts";
@@ -42,6 +44,7 @@ describe("wrong use", () => {
     ["a run in the way", "run", {}, [], 2, /run holds a run: go on with it by --resume, or name another folder/],
     ["a file in the way", "data.yaml", {}, [], 2, /data\.yaml is a file; name a folder for the run/],
     ["nothing to resume", "new", {}, ["--resume"], 2, /new holds no run to go on with; leave --resume out/],
+    ["fewer epochs than there are", "run", {}, ["--resume", "--epochs", "1"], 2, /--epochs 1: .*run is in epoch 2 already/],
     ["another seed", "run", {}, ["--resume", "--seed", "9"], 2, /the run was begun with seed 0/],
     ["a backend for ONNX Runtime", "new", {}, ["--backend", "wasm"], 2, /--backend goes with --engine tfjs/],
     ["no mapping", "new", { data: "none.yaml" }, [], 2, /cannot read .*none.yaml: no such file or folder/],
@@ -137,6 +140,29 @@ it("what a process left that was killed while it began is no hindrance", async (
   rmSync(folder.path(`${run}/checkpoints`), { recursive: true });
   expect((await train(run, {}, "--resume")).code).toBe(0);
   expect(tensorsOf(checkpoint(run))).toEqual(tensorsOf(checkpoint("run")));
+});
+
+describe("a run in which a process trains", () => {
+  const lock = (run: string, pid: number | undefined, host: string) => writeFileSync(folder.path(`${run}/lock`), `${pid} ${host}\n`);
+
+  it.each([
+    ["on this machine", process.ppid, hostname()],
+    ["on another machine, of which nothing is known", 2 ** 22 + 1, "elsewhere"],
+  ])("%s, is left alone", async (where, pid, host) => {
+    const run = copyOf(`locked ${where}`);
+    lock(run, pid, host);
+    const { code, stderr } = await train(run, {}, "--resume");
+    expect(stderr).toMatch(new RegExp(`process ${pid} on ${host} trains in .*; wait for it, or remove .*lock if it is gone\\n$`));
+    expect(code).toBe(1);
+    expect(existsSync(folder.path(`${run}/lock`))).toBe(true);
+  });
+
+  it("goes on once it is gone, and is given back", async () => {
+    const run = copyOf("left");
+    lock(run, spawnSync(process.execPath, ["-e", "0"]).pid, hostname());
+    expect((await train(run, {}, "--resume")).code).toBe(0);
+    expect(existsSync(folder.path(`${run}/lock`))).toBe(false);
+  });
 });
 
 it.each([
