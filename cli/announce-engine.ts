@@ -15,8 +15,8 @@ export function announceEngine({ name }: Engine, { backend, json }: Choice, io: 
 /** The factory, which says so when it opens its first engine. */
 export function announcing(factory: EngineFactory, choice: Choice, io: Io): EngineFactory {
   let announced = false;
-  return async (graph) => {
-    const engine = await factory(graph);
+  return async (graph, use) => {
+    const engine = await factory(graph, use);
     if (!announced) announceEngine(engine, choice, io);
     announced = true;
     return engine;

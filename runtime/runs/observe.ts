@@ -23,7 +23,7 @@ export class Observer {
 
   static async open(model: CheckedModel, factory: EngineFactory, absent: AbsentInputs | null = null): Promise<Observer> {
     const watched = observationGraph(model, absent);
-    return new Observer(watched, await OpenGraph.open(watched.graph, factory));
+    return new Observer(watched, await OpenGraph.open(watched.graph, factory, "seldom"));
   }
 
   /** Takes up to `observedBatches` batches with labels; means count every row alike, gradients are root mean squares over the batches. */

@@ -1,7 +1,7 @@
 import type { TrainingGraph } from "../../compiler/training/step.ts";
 import type { Batch, Engine, Tensor } from "../engine.ts";
 import { runStep, type State, type StepResult } from "../training/state.ts";
-import type { EngineFactory } from "./engine-factory.ts";
+import type { EngineFactory, Use } from "./engine-factory.ts";
 import { findFirstNonFinite, type NonFinite } from "./find-non-finite.ts";
 
 /** A training graph on an engine, which is fed with what it reads of a larger state and batch. */
@@ -16,8 +16,8 @@ export class OpenGraph {
     this.#inputs = new Set(graph.graph.inputs.map(({ name }) => name));
   }
 
-  static async open(graph: TrainingGraph, factory: EngineFactory): Promise<OpenGraph> {
-    return new OpenGraph(graph, await factory(graph));
+  static async open(graph: TrainingGraph, factory: EngineFactory, use: Use): Promise<OpenGraph> {
+    return new OpenGraph(graph, await factory(graph, use));
   }
 
   /** State that the graph does not change, or does not know, stays as it is. */

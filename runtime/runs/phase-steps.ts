@@ -104,7 +104,7 @@ export class PhaseSteps {
     const key = `${part} ${measure}`;
     const before = this.#open.get(key);
     if (before !== undefined) return before;
-    const opened = OpenGraph.open(this.#build(part, measure), this.#factory);
+    const opened = OpenGraph.open(this.#build(part, measure), this.#factory, measure && this.#plan.adatt?.every !== 1 ? "seldom" : "often");
     this.#open.set(key, opened);
     return opened;
   }
