@@ -32,12 +32,11 @@ const explained = { binary: 0.9, regression: 0.8, classes: 0.95, embedding: 0.95
 
 /**
  * Labels of a task from directions in the space of its sources' factors, each source counting as much as another. Binary: the highest scores, as many as the
- * share of positives says. Classes: the highest of one score for each. Regression: the score, of mean 0 and variance 1. Embedding: the unit vector of scores.
+ * share of positives says; the score of one that follows another task is half that task's. Classes: the highest of one score for each. Regression: the score, of mean 0 and variance 1. Embedding: the unit vector of scores.
  */
 export function drawLabels(plan: SynthPlan, task: PlannedTask, factors: Factors): DrawnLabels {
-  const { rows, seed } = plan;
-  const draw = normals(namedStream(seed, `label ${task.name}`));
-  const scores = scoresOf(plan, task, factors, draw);
+  const { rows } = plan;
+  const scores = scoresOf(plan, task, factors);
   const { kind, width } = task;
   if (kind === "binary")
     return { task, width: 1, values: highest(scores, Math.min(rows, Math.max(1, Math.round((task.positives ?? 0) * rows)))) };
@@ -50,8 +49,15 @@ export function drawLabels(plan: SynthPlan, task: PlannedTask, factors: Factors)
 }
 
 /** As many scores for each row as the task has outputs. */
-function scoresOf({ rows, sources }: SynthPlan, task: PlannedTask, factors: Factors, draw: () => number): Float32Array {
+function scoresOf(plan: SynthPlan, task: PlannedTask, factors: Factors): Float32Array {
+  const own = ownScores(plan, task, factors);
+  const before = plan.tasks.find(({ name }) => name === task.follows);
+  return before === undefined ? own : scoresOf(plan, before, factors).map((score, i) => Math.SQRT1_2 * (score + (own[i] as number)));
+}
+
+function ownScores({ rows, seed, sources }: SynthPlan, task: PlannedTask, factors: Factors): Float32Array {
   const { width, kind } = task;
+  const draw = normals(namedStream(seed, `label ${task.name}`));
   const taken = sources.filter(({ name }) => task.sources.includes(name));
   const directions = Array.from({ length: width }, () =>
     taken.flatMap(({ name, factors: count }) => {

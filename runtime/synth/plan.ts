@@ -39,6 +39,8 @@ export interface PlannedTask extends Pick<TaskDescription, "name" | "kind" | "wi
   readonly sources: readonly string[];
   /** Of a binary task the share of rows with label 1. */
   readonly positives: number | null;
+  /** The more frequent binary task whose score is half of its own, as conversions follow clicks. */
+  readonly follows: string | null;
 }
 
 export interface SynthOptions {
@@ -55,7 +57,7 @@ const statedNowhere = 0.5;
 
 /**
  * Plans customers for a model. A task depends on the experts that it prefers; one that prefers none, on the source whose turn it is. Inputs that no expert
- * reads carry nothing.
+ * reads carry nothing. A rare binary task to which an edge leads follows the other task, where that depends on nothing else.
  */
 export function planCustomers(model: CheckedModel, { rows, seed, missing }: SynthOptions): SynthPlan {
   const { inputs } = describeModel(model);
@@ -65,16 +67,27 @@ export function planCustomers(model: CheckedModel, { rows, seed, missing }: Synt
   const drawn = inputs.filter(({ name }) => !["mask", "shares"].includes(forms.get(name)?.kind ?? ""));
   const { sources, experts } = partition(drawn, readers);
   let turn = 0;
-  const tasks = model.tasks.flatMap((task): PlannedTask[] => {
+  const planned = model.tasks.flatMap((task): PlannedTask[] => {
     const { name, kind, width, prefer, enabled, loss } = task;
     if (!enabled || loss === null) return [];
     const known = prefer.filter((expert) => experts[expert] !== undefined);
     const taken = known.length > 0 ? known.map((expert) => experts[expert] as string) : [sources[turn++ % sources.length]?.name ?? ""];
     const planted = known.length > 0 ? known : Object.keys(experts).filter((expert) => experts[expert] === taken[0]);
     const positives = kind === "binary" ? (task.positives ?? statedNowhere) : null;
-    return [{ name, kind, width, experts: planted, sources: [...new Set(taken)], positives }];
+    return [{ name, kind, width, experts: planted, sources: [...new Set(taken)], positives, follows: null }];
   });
+  const tasks = planned.map((task) => ({ ...task, follows: followed(task, planned, model) }));
   return { model: model.name, hash: model.hash, rows, seed, missing, sources, experts, tasks };
+}
+
+function followed(task: PlannedTask, planned: readonly PlannedTask[], { transfers }: CheckedModel): string | null {
+  const before = planned.find(
+    ({ name, positives, sources }) =>
+      transfers.some(({ from, to }) => from === name && to === task.name) &&
+      (positives ?? 0) > (task.positives ?? 1) &&
+      sources.every((source) => task.sources.includes(source)),
+  );
+  return before?.name ?? null;
 }
 
 /** What each expert reads, as one flag for each column of each input. Experts of a task or a group of their own count as one. */
