@@ -20,7 +20,7 @@ export interface Engine {
 /** Thrown when the optional package of an engine is not there; the message says how to install it. */
 export class EngineMissing extends Error {}
 
-/** Thrown by a run whose GPU went away, and by every later run of that engine. */
+/** Thrown by a run whose GPU went away, or whose wasm ran out of memory, and by every later run of that engine. */
 export class DeviceLost extends Error {}
 
 export function makeTensor(dtype: DType, shape: readonly number[], values: ArrayLike<number>): Tensor {
