@@ -32,14 +32,23 @@ const explained = { binary: 0.9, regression: 0.8, classes: 0.95, embedding: 0.95
 
 /**
  * Labels of a task from directions in the space of its sources' factors, each source counting as much as another. Binary: the highest scores, as many as the
- * share of positives says; the score of one that follows another task is half that task's. Classes: the highest of one score for each. Regression: the score, of mean 0 and variance 1. Embedding: the unit vector of scores.
+ * share of positives says; where the task follows another one, those among the other's positives. Classes: the highest of one score for each. Regression: the
+ * score, of mean 0 and variance 1. Embedding: the unit vector of scores.
  */
 export function drawLabels(plan: SynthPlan, task: PlannedTask, factors: Factors): DrawnLabels {
   const { rows } = plan;
   const scores = scoresOf(plan, task, factors);
   const { kind, width } = task;
-  if (kind === "binary")
-    return { task, width: 1, values: highest(scores, Math.min(rows, Math.max(1, Math.round((task.positives ?? 0) * rows)))) };
+  if (kind === "binary") {
+    const count = Math.min(rows, Math.max(1, Math.round((task.positives ?? 0) * rows)));
+    const before = plan.tasks.find(({ name }) => name === task.follows);
+    const among = before === undefined ? null : drawLabels(plan, before, factors).values;
+    return {
+      task,
+      width: 1,
+      values: highest(among === null ? scores : scores.map((score, row) => score + 100 * (among[row] as number)), count),
+    };
+  }
   if (kind === "classes")
     return { task, width: 1, values: Float32Array.from({ length: rows }, (_, row) => largest(scores, row * width, width)) };
   if (kind === "embedding") {
@@ -49,13 +58,7 @@ export function drawLabels(plan: SynthPlan, task: PlannedTask, factors: Factors)
 }
 
 /** As many scores for each row as the task has outputs. */
-function scoresOf(plan: SynthPlan, task: PlannedTask, factors: Factors): Float32Array {
-  const own = ownScores(plan, task, factors);
-  const before = plan.tasks.find(({ name }) => name === task.follows);
-  return before === undefined ? own : scoresOf(plan, before, factors).map((score, i) => Math.SQRT1_2 * (score + (own[i] as number)));
-}
-
-function ownScores({ rows, seed, sources }: SynthPlan, task: PlannedTask, factors: Factors): Float32Array {
+function scoresOf({ rows, seed, sources }: SynthPlan, task: PlannedTask, factors: Factors): Float32Array {
   const { width, kind } = task;
   const draw = normals(namedStream(seed, `label ${task.name}`));
   const taken = sources.filter(({ name }) => task.sources.includes(name));

@@ -39,7 +39,7 @@ export interface PlannedTask extends Pick<TaskDescription, "name" | "kind" | "wi
   readonly sources: readonly string[];
   /** Of a binary task the share of rows with label 1. */
   readonly positives: number | null;
-  /** The more frequent binary task whose score is half of its own, as conversions follow clicks. */
+  /** The more frequent binary task among whose positives its own lie, as conversions follow clicks. */
   readonly follows: string | null;
 }
 

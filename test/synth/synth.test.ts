@@ -97,12 +97,12 @@ describe("conversions", () => {
   it("follow the clicks that an edge brings them, and nothing else follows anything", () =>
     expect(planned.tasks.flatMap(({ name, follows }) => (follows === null ? [] : [[name, follows]]))).toEqual([["order", "click"]]));
 
-  it("come three times as often with a click as they would by chance", async () => {
+  it("come with a click", async () => {
     await writeCustomers(shop, planned, join(folder.path, "shop.parquet"), "parquet");
     const [row = []] = await numbers('SELECT sum(click), sum("order"), sum(click * "order") FROM \'shop.parquet\'');
     const [clicks = 0, orders = 0, both = 0] = row;
     expect([clicks, orders]).toEqual([0.2 * options.rows, 0.1 * options.rows]);
-    expect(both / orders).toBeGreaterThan(0.6);
+    expect(both).toBe(orders);
   });
 });
 
