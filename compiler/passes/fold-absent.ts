@@ -8,7 +8,7 @@ import type { WeightSource } from "../weights.ts";
 import { KnownFinite } from "./known-finite.ts";
 import { prune } from "./prune.ts";
 import { copyGraph, type Rewriter, type Rule, rewriteGraph } from "./rewrite.ts";
-import { simplifications } from "./simplify.ts";
+import { equalities, simplifications } from "./simplify.ts";
 
 /** Optional inputs that are never given. */
 export interface AbsentInputs {
@@ -19,13 +19,13 @@ export interface AbsentInputs {
 
 /** The graph without some optional inputs: each becomes its fill, and what follows from that is folded. Equal to feeding the fill, up to rounding. */
 export function foldAbsentInputs(graph: Graph, absent: AbsentInputs): Graph {
-  return prune(withoutInputs(rewriteGraph(graph, absenceRules(graph, absent)), absent));
+  return prune(withoutInputs(rewriteGraph(graph, absenceRules(graph, absent, simplifications)), absent));
 }
 
-/** A copy of the graph without some optional inputs, of which nothing is pruned, and the copy of each value. */
+/** A copy of the graph, dropout and gradient stops included, without some optional inputs, and the copy of each value. Nothing is pruned. */
 export function copyWithoutAbsent(graph: Graph, absent: AbsentInputs): { readonly graph: Graph; readonly copyOf: (value: Value) => Value } {
   const builder = new GraphBuilder();
-  const copyOf = copyGraph(graph, builder, absenceRules(graph, absent));
+  const copyOf = copyGraph(graph, builder, absenceRules(graph, absent, equalities));
   const withCopy = <T extends { readonly value: Value }>(items: readonly T[]): T[] =>
     items.map((item) => ({ ...item, value: copyOf(item.value) }));
   const { name, inputs, params, outputs } = graph;
@@ -37,13 +37,13 @@ function withoutInputs(graph: Graph, { names }: AbsentInputs): Graph {
   return { ...graph, inputs: graph.inputs.filter(({ name }) => !names.has(name)) };
 }
 
-function absenceRules(graph: Graph, { names, weights }: AbsentInputs): readonly Rule[] {
+function absenceRules(graph: Graph, { names, weights }: AbsentInputs, cleanUps: readonly Rule[]): readonly Rule[] {
   const finite = new KnownFinite(graph, weights);
   const fills = new Map(graph.inputs.filter(({ name }) => names.has(name)).map(({ name, fill }) => [name, fill]));
   return [
     (node, _, rewriter) =>
       node.op === "input" && fills.has(node.attributes.name) ? [uniform(rewriter, node, fills.get(node.attributes.name) ?? 0)] : null,
-    ...simplifications,
+    ...cleanUps,
     uniformOperands,
     chosenBranch,
     neutralStretched,
@@ -135,6 +135,9 @@ function uniformResult(node: Node, values: readonly (number | null)[]): number |
       return first;
     case "concat":
       return values.every((value) => value === first) ? first : null;
+    case "stop_gradient":
+      return first;
+    case "dropout":
     case "cumsum":
       return first === 0 ? 0 : null;
     case "reduce_sum": {

@@ -2,7 +2,7 @@ import { evaluateDim, symbolsOf } from "../ir/dim.ts";
 import type { Graph, GraphParam, Node, Value } from "../ir/graph.ts";
 import { interpret } from "../ir/interpreter.ts";
 import { evaluateShape, fullArray, makeArray } from "../ir/ndarray.ts";
-import type { WeightSource } from "../weights.ts";
+import { randomStream, type WeightSource } from "../weights.ts";
 
 /** Far below the largest float32, so that float32 does not overflow where float64 did not. */
 const largest = 1e30;
@@ -54,6 +54,7 @@ export class KnownFinite {
           this.#graph.inputs.map(({ name, value, fill }) => [name, fullArray(evaluateShape(value.type.shape, symbols), fill)]),
         ),
         params: new Map(params),
+        random: randomStream(0, "dropout"),
       },
     );
     return [...results.values()].every(({ data }) => data.every((x) => Math.abs(x) <= largest));

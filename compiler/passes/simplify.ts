@@ -132,9 +132,8 @@ const foldConstants: Rule = (node, inputs, rewriter) => {
   return [constant(rewriter, dtype, result.shape, [...result.data])];
 };
 
-/** The rules of `simplify`, for passes that add rules of their own. */
-export const simplifications: readonly Rule[] = [
-  inferenceOnly,
+/** The rules of `simplify` that hold while a model is trained, too. */
+export const equalities: readonly Rule[] = [
   noEffect,
   neutralOperand,
   reshapeOfReshape,
@@ -144,6 +143,9 @@ export const simplifications: readonly Rule[] = [
   expandedOperand,
   foldConstants,
 ];
+
+/** The rules of `simplify`, for passes that add rules of their own. */
+export const simplifications: readonly Rule[] = [inferenceOnly, ...equalities];
 
 function constant(rewriter: Rewriter, dtype: Value["type"]["dtype"], shape: readonly number[], data: readonly number[]): Value {
   return rewriter.add("constant", [], { dtype, shape, data });

@@ -34,7 +34,8 @@ export function buildForward(
   graph: StepGraph,
   { dropout, tables = [], absent = null }: ForwardOptions,
 ): Forward {
-  const present = absent === null ? { graph: training, copyOf: (value: Value) => value } : copyWithoutAbsent(training, absent);
+  const present =
+    absent === null || absent.names.size === 0 ? { graph: training, copyOf: (value: Value) => value } : copyWithoutAbsent(training, absent);
   const f = graph.formula("dropout");
   const masks = new DropoutMasks(f, () => ({ seed: graph.input("train/seed", []), step: graph.input("train/step", []) }));
   const shapes = new Map(training.params.map(({ name, value }) => [name, value.type.shape as readonly number[]]));

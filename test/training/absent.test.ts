@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { checkFile } from "../../compiler/driver.ts";
 import type { CheckedModel } from "../../compiler/model.ts";
@@ -7,7 +8,7 @@ import type { TrainingGraph } from "../../compiler/training/step.ts";
 import { drawWeights, initialWeights } from "../../compiler/weights.ts";
 import type { Batch } from "../../runtime/engine.ts";
 import { initialState, stepScalars } from "../../runtime/training/state.ts";
-import { engines, f32, numbers, plantedLabels, stepOf, train, uniform } from "./run-steps.ts";
+import { engines, f32, modelOf, numbers, plantedLabels, stepOf, train, uniform } from "./run-steps.ts";
 
 const [model] = checkFile("examples/customers/customers.ple").models as [CheckedModel];
 const names = new Set(["social", "visits"]);
@@ -65,6 +66,24 @@ describe("inputs that no batch has", () => {
       expect(left.get(name)?.shape, name).toEqual(shape);
       for (const [i, value] of data.entries()) expect(left.get(name)?.data[i], name).toBeCloseTo(value, 5);
     }
+  });
+
+  test("leave dropout and gradient stops where they are", async () => {
+    const text = readFileSync("examples/customers/customers.ple", "utf8")
+      .replace("Dense(places, [24, 16])", "stop_gradient(Dense(places, [24, 16], dropout: 0.5))")
+      .replace("weight_decay: 0.01", "weight_decay: 0");
+    const stopped = modelOf(text);
+    const own = { names, weights: drawWeights({ params: stopped.parameters }, 3) };
+    const [dropped, kept] = [stepOf(stopped, { absent: own }), stepOf(stopped, { absent: own, dropout: false })];
+    const [some, all] = [await train(stopped, { steps: 1, batch, step: dropped }), await train(stopped, { steps: 1, batch, step: kept })];
+    expect(some.reports[0]?.get("metric/total")).not.toBeCloseTo(all.reports[0]?.get("metric/total") ?? 0, 3);
+    const begun = initialWeights({ params: stopped.parameters }, 3);
+    const moved = stopped.parameters.filter(({ name }) =>
+      numbers(some.state, `param/${name}`).some((value, i) => value !== begun.get(name)?.[i]),
+    );
+    const folders = new Set(moved.map(({ name }) => name.split("/").slice(0, 2).join("/")));
+    expect(folders).toContain("shared/buyer");
+    expect(folders).not.toContain("shared/traveller");
   });
 
   test("take their recurrences with them", { timeout: 60_000 }, () => {
