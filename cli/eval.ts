@@ -1,9 +1,9 @@
 import { contractOf } from "../runtime/data/contract.ts";
 import { EngineMissing } from "../runtime/engine.ts";
 import type { TfjsBackend } from "../runtime/engines/tfjs-backends.ts";
+import { absentInputs } from "../runtime/runs/absent-inputs.ts";
 import type { CheckpointName } from "../runtime/runs/checkpoint.ts";
 import { engineFactory } from "../runtime/runs/engine-factory.ts";
-import { absentInputs } from "../runtime/runs/absent-inputs.ts";
 import { Evaluator, evaluationRows } from "../runtime/runs/evaluator.ts";
 import type { RunEngine, SplitMetrics } from "../runtime/runs/records.ts";
 import { trainedWeights } from "../runtime/training/state.ts";

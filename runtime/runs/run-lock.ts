@@ -21,7 +21,8 @@ export function lockRun(folder: string): () => void {
   const own = `${process.pid} ${hostname()}\n`;
   if (!writeNew(path, own)) {
     const [pid = "", host = ""] = readFileSync(path, "utf8").trim().split(" ");
-    if (host !== hostname() || isRunning(Number(pid)))
+    // One that a killed process has left empty names nobody.
+    if (host !== "" && (host !== hostname() || isRunning(Number(pid))))
       throw new RunLocked(`process ${pid} on ${host} trains in ${folder}; wait for it, or remove ${path} if it is gone`);
     writeFileSync(path, own);
   }

@@ -195,9 +195,10 @@ class Run {
   /** Says so before a batch that cannot fit takes the machine down. A GPU has memory of its own. */
   #requireMemory(steps: PhaseSteps): void {
     const { plan, data, description, memory } = this.#job;
+    if (description.engine !== "ort") return;
     const rows = Math.min(plan.batch, data.splits[0]?.rows ?? 0);
     const needed = steps.memoryOf(rows);
-    if (description.engine !== "ort" || needed <= memory) return;
+    if (needed <= memory) return;
     const gigabytes = (bytes: number) => (bytes / 1e9).toPrecision(2);
     throw new PlanError(
       `a batch of ${rows} rows needs ${gigabytes(needed)} GB at least, and this machine has ${gigabytes(memory)}; make \`batch\` smaller, and \`accumulate\` as many of them`,

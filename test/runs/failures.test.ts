@@ -162,6 +162,8 @@ describe("a run in which a process trains", () => {
     lock(run, spawnSync(process.execPath, ["-e", "0"]).pid, hostname());
     expect((await train(run, {}, "--resume")).code).toBe(0);
     expect(existsSync(folder.path(`${run}/lock`))).toBe(false);
+    writeFileSync(folder.path(`${run}/lock`), "");
+    expect((await train(run, {}, "--resume")).code).toBe(0);
   });
 });
 
