@@ -23,6 +23,7 @@ import {
   type FunctionValue,
   functionName,
   listValue,
+  none,
   numberValue,
   poison,
   type RecordValue,
@@ -77,12 +78,14 @@ export function evaluateTask(
   if (width === null) return null;
   const weight = numberSetting(task, "weight", 1, context);
   const prefer = preferredExperts(task, declarations, context);
+  const positives = positiveShare(task, kind, context);
   const routes = routesOf(task, declarations);
   const fields = new Map<string, StaticValue>([
     ["name", stringValue(task.name.text)],
     ["index", numberValue(index)],
     ["kind", stringValue(kind)],
     ["width", numberValue(width)],
+    ["positives", positives === null ? none : numberValue(positives)],
     ["weight", numberValue(weight)],
     ["prefer", listValue(prefer.map(stringValue))],
   ]);
@@ -92,7 +95,7 @@ export function evaluateTask(
     kind,
     width,
     weight,
-    positives: positiveShare(task, kind, context),
+    positives,
     prefer,
     route: routes[0]?.name ?? null,
     loss: lossSetting(task, context),

@@ -1,6 +1,31 @@
 import { describe, expect, test } from "vitest";
+import { checkSource } from "../../compiler/driver.ts";
+import type { Graph } from "../../compiler/ir/graph.ts";
+import { initialWeights } from "../../compiler/weights.ts";
 import { buildLibrary, noise, randomWeights, tensor, withRow } from "./build-library.ts";
 import { add, at, distance, layerNorm, linear, rows, scale, sigmoid, silu } from "./reference.ts";
+
+test("a tower with the prior logit as its bias begins at the rate that its task states, and at 0 where none is stated", () => {
+  const text = `import { bce, mse } from "std/losses"
+import { Tower, prior_logit } from "std/layers"
+model Rates {
+  input x: f32[B, 4]
+  task rare: binary { loss: bce, positives: 0.0053 }
+  task common: binary { loss: bce, positives: 0.86 }
+  task unknown: binary { loss: bce }
+  task amount: regression(2) { loss: mse }
+  flow per task { return x |> Tower(task.width, [3], bias: () => prior_logit(task)) }
+}
+`;
+  const { models, diagnostics } = checkSource("rates.ple", text);
+  expect(diagnostics).toEqual([]);
+  const weights = initialWeights(models[0]?.graph as Graph, 3);
+  const bias = (task: string) => [...(weights.get(`flow/${task}/Tower/linear/add_bias/b`) ?? [])];
+  expect(1 / (1 + Math.exp(-(bias("rare")[0] as number)))).toBeCloseTo(0.0053, 8);
+  expect(1 / (1 + Math.exp(-(bias("common")[0] as number)))).toBeCloseTo(0.86, 7);
+  expect(bias("unknown")).toEqual([0]);
+  expect(bias("amount")).toEqual([0, 0]);
+});
 
 describe("HmmProjector", () => {
   const projector = buildLibrary({
