@@ -1,7 +1,7 @@
 /**
  * A spec on made-up customers: does every task beat the predictor that knows only the labels' rates, does what the plan says happen when it should, do monitors
  * stay silent, and do the tasks that depend on an expert's inputs, and only they, get worse without them? `npm run bench:customers` takes the small spec in
- * examples/customers; `npm run bench:customers -- full` the full one on 20,000 rows with batches of 512, for hours.
+ * examples/customers; `npm run bench:customers -- full` the full one on 20,000 rows with batches of 512, for hours; `--plan short` within an hour.
  *
  * With `--folder`, what was interrupted goes on.
  *

@@ -31,8 +31,8 @@ testRule("lint/duplicate-definition", {
     [
       "a copy of the library",
       `import { Tower } from "std/layers"
-tower Ours(x: f32[B, _], out: int, widths: [int] = [64, 32], dropout: float = 0) -> f32[B, out] {
-  return x |> mlp(widths, dropout: dropout) |> linear(out)
+tower Ours(x: f32[B, _], out: int, widths: [int] = [64, 32], dropout: float = 0, bias: module = zero) -> f32[B, out] {
+  return x |> mlp(widths, dropout: dropout) |> linear(out, bias: bias)
 }
 tower Both(x: f32[B, _], out: int) -> f32[B, out] {
   return Tower(x, out) + Ours(x, out)
