@@ -35,7 +35,7 @@ const workstation: Edits = [
 ];
 
 /**
- * The same phases, freezes and restarts within seven epochs, at the end of the third cycle, with a learning rate for so few steps. A task with two positives
+ * The same phases, freezes and restarts within seven epochs, at the end of the third cycle, with a learning rate for so few steps. A task with three positives
  * in a batch has none of them to spare for its rate: towers begin at it.
  */
 const short: Edits = [
