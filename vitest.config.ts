@@ -14,7 +14,7 @@ export default defineConfig({
   test: {
     // By default one core is left idle, which of two is half.
     maxWorkers: "100%",
-    // Files that share a process import the compiler once: a third of the time.
+    // Files that share a process import the compiler once, which saves a third of the time.
     projects: [
       {
         test: {

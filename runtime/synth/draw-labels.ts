@@ -43,11 +43,9 @@ export function drawLabels(plan: SynthPlan, task: PlannedTask, factors: Factors)
     const count = Math.min(rows, Math.max(1, Math.round((task.positives ?? 0) * rows)));
     const before = plan.tasks.find(({ name }) => name === task.follows);
     const among = before === undefined ? null : drawLabels(plan, before, factors).values;
-    return {
-      task,
-      width: 1,
-      values: highest(among === null ? scores : scores.map((score, row) => score + 100 * (among[row] as number)), count),
-    };
+    // Scores have variance 1: a hundred more puts every positive of the other task before all else.
+    const ranked = among === null ? scores : scores.map((score, row) => score + 100 * (among[row] as number));
+    return { task, width: 1, values: highest(ranked, count) };
   }
   if (kind === "classes")
     return { task, width: 1, values: Float32Array.from({ length: rows }, (_, row) => largest(scores, row * width, width)) };
