@@ -113,7 +113,7 @@ export function declarePenalty(statement: Penalty, context: Context): void {
     return;
   }
   const task = context.task === null ? null : textField(context.task, "name");
-  context.session.penalties.push({ path: context.place.path, value: value.value, task, span: statement.name.span });
+  context.session.addPenalty({ path: context.place.path, value: value.value, task, span: statement.name.span });
 }
 
 function meetsRequirement(statement: Require, name: string, context: Context): boolean {

@@ -153,6 +153,18 @@ function callDefinition(
     context,
   );
   if (slots === null) return poison;
+  return context.session.calls.call(callee, slots, context, span, (given) => evaluateDefinition(callee, given, context, span, calleeSpan));
+}
+
+function evaluateDefinition(
+  callee: DefinitionFunction,
+  slots: readonly (GivenArgument | undefined)[],
+  context: Context,
+  span: Span,
+  calleeSpan: Span,
+): StaticValue {
+  const { definition } = callee;
+  const name = definition.name.text;
   const variables = dimVariables(definition);
   const unbound: Scope = {
     parent: callee.scope,

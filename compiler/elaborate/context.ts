@@ -3,9 +3,10 @@ import type { Details, Diagnostic, Note, Placeholders } from "../../dsl/diagnost
 import type { Span } from "../../dsl/source.ts";
 import { type Code, type catalogue, finding } from "../check/catalogue.ts";
 import { GraphBuilder } from "../ir/builder.ts";
-import type { Graph, GraphParam, Value } from "../ir/graph.ts";
+import type { Graph, GraphParam, Node, Value } from "../ir/graph.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
 import { isShapeError, type ShapeError } from "../ops/op.ts";
+import { CallHistory } from "./call-history.ts";
 import type { Place } from "./place.ts";
 import type { Scope } from "./scope.ts";
 import { type PoisonValue, poison, type RecordValue, type StaticValue } from "./value.ts";
@@ -32,6 +33,12 @@ export interface DeclaredPenalty {
   readonly value: Value;
   /** The task that it was evaluated for, if any. */
   readonly task: string | null;
+  readonly span: Span;
+}
+
+/** Where an expression made a node. */
+export interface NodeOrigin {
+  readonly path: string;
   readonly span: Span;
 }
 
@@ -67,6 +74,7 @@ export function newBudget(): Budget {
 export class Session {
   readonly builder = new GraphBuilder();
   readonly params = new Map<string, DeclaredParam>();
+  readonly calls = new CallHistory();
   readonly penalties: DeclaredPenalty[] = [];
   /** What initialisers made, by definition and shape. */
   readonly initialisers = new Map<Definition, Map<string, Graph>>();
@@ -85,8 +93,43 @@ export class Session {
     this.generic = generic;
   }
 
+  addNode<K extends OpName>(
+    op: K,
+    inputs: readonly Value[],
+    attributes: OpAttributes[K],
+    origin: NodeOrigin,
+  ): readonly Value[] | ShapeError {
+    const outputs = this.builder.add(op, inputs, attributes, origin);
+    if (!isShapeError(outputs)) this.calls.add({ kind: "node", node: (outputs[0] as Value).node, origin });
+    return outputs;
+  }
+
+  copyNode(node: Node, inputs: readonly Value[], origin: NodeOrigin): readonly Value[] {
+    const outputs = this.builder.copy(node, inputs, origin);
+    this.calls.add({ kind: "node", node: (outputs[0] as Value).node, origin });
+    return outputs;
+  }
+
+  /** The parameter of that name, which `declared` makes unless it is there; `span` is where to look for it. */
+  addParam(declared: Omit<DeclaredParam, "value">, shape: readonly number[], span: Span): Value {
+    const { name } = declared;
+    const before = this.params.get(name);
+    if (before !== undefined) return before.value;
+    const [value] = this.builder.add("param", [], { name, shape }, { path: name, span }) as readonly [Value];
+    const param = { ...declared, value };
+    this.params.set(name, param);
+    this.calls.add({ kind: "param", param });
+    return value;
+  }
+
+  addPenalty(penalty: DeclaredPenalty): void {
+    this.penalties.push(penalty);
+    this.calls.add({ kind: "penalty", penalty });
+  }
+
   /** Adds a finding unless it says what another one has said. */
   report(diagnostic: Diagnostic): void {
+    this.calls.forbidRepeat();
     if (this.generic && undecidable.has(diagnostic.code)) this.undecided = true;
     const key = keyOf(diagnostic);
     if (this.#reported.has(key)) return;
@@ -229,7 +272,9 @@ export function addNode<K extends OpName>(
   if (!context.session.spend(span)) return poison;
   const { initial } = context;
   if (initial !== null && inputs.some((input) => !initial.own.has(input))) return report(context, "param/depends-on-data", span, {});
-  const outputs = builderOf(context).add(op, inputs, attributes, { path: context.place.node(op), span });
+  const origin = { path: context.place.node(op), span };
+  const outputs =
+    initial === null ? context.session.addNode(op, inputs, attributes, origin) : initial.builder.add(op, inputs, attributes, origin);
   if (isShapeError(outputs)) return onError(outputs);
   const value = outputs[0] as Value;
   context.initial?.own.add(value);

@@ -218,6 +218,7 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
   const label = context.labels.get(call) ?? "";
   let place = label === "" || callee.form === "builtin" ? context.place : context.place.child(label);
   if (call.per !== null) {
+    context.session.calls.forbidRepeat(); // Whom it is shared with depends on the task.
     const { sharing } = place;
     if (sharing === null && context.session.generic) return applyFunction(callee, all, { ...context, place }, call.span, call.callee.span);
     if (sharing === null) return report(context, "per/nothing-to-share", call.per.span, { unit: call.per.unit });

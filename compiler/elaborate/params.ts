@@ -4,11 +4,11 @@ import { GraphBuilder } from "../ir/builder.ts";
 import { type Dim, dimsEqual, formatShape } from "../ir/dim.ts";
 import type { Graph, Value } from "../ir/graph.ts";
 import { applyFunction } from "./call.ts";
-import { builderOf, type Context, faultOf, report } from "./context.ts";
+import { builderOf, type Context, type DeclaredParam, faultOf, report } from "./context.ts";
 import { evaluateDimExpr } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { formatType } from "./match-type.ts";
-import { elementCount, formatCount, toTensor } from "./tensors.ts";
+import { elementCount, formatCount, shapesEqual, toTensor } from "./tensors.ts";
 import { describe, poison, type StaticValue, tensorValue } from "./value.ts";
 
 /** Parameters beyond this many values are typing mistakes, and no array of V8 holds more. */
@@ -20,8 +20,7 @@ export function declareParam(statement: Param, context: Context): StaticValue {
   if (shape === null) return poison;
   const name = context.place.node(statement.name.text);
   const before = context.session.params.get(name);
-  if (before !== undefined) {
-    if (sameShape(before.value.type.shape, shape)) return tensorValue(before.value, statement.name.span);
+  if (before !== undefined && !shapesEqual(before.value.type.shape, shape)) {
     return report(
       context,
       "per/shared-shapes-differ",
@@ -30,18 +29,16 @@ export function declareParam(statement: Param, context: Context): StaticValue {
       { notes: [{ message: "declared here", span: before.span }] },
     );
   }
-  const initial = initialGraph(statement, shape, context);
-  const tags = paramTags(statement, shape, context);
-  if (initial === null || tags === null) return poison;
-  const origin = { path: name, span: faultOf(statement.span, context.frame).span };
-  const made = context.session.builder.add("param", [], { name, shape }, origin) as readonly Value[];
-  const value = made[0] as Value;
-  context.session.params.set(name, { name, value, initial, ...tags, span: statement.span });
+  const made = before ?? makeParam(statement, name, shape, context);
+  if (made === null) return poison;
+  const value = context.session.addParam(made, shape, faultOf(statement.span, context.frame).span);
   return tensorValue(value, statement.name.span);
 }
 
-function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
-  return a.length === b.length && a.every((dim, i) => dimsEqual(dim, b[i] as Dim));
+function makeParam(statement: Param, name: string, shape: readonly number[], context: Context): Omit<DeclaredParam, "value"> | null {
+  const initial = initialGraph(statement, shape, context);
+  const tags = paramTags(statement, shape, context);
+  return initial === null || tags === null ? null : { name, initial, ...tags, span: statement.span };
 }
 
 function paramShape(statement: Param, context: Context): readonly number[] | null {

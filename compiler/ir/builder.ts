@@ -56,7 +56,27 @@ export class GraphBuilder {
       inputs.map((value) => value.type),
       attributes,
     );
-    if (isShapeError(types)) return types;
+    return isShapeError(types) ? types : this.#append(op, inputs, attributes, types, origin, key);
+  }
+
+  /** Appends what a node does, over other inputs of the same types, and returns the outputs. */
+  copy(node: Node, inputs: readonly Value[], origin: Origin): readonly Value[] {
+    const attributes = node.attributes as OpAttributes[OpName];
+    const key = nodeKey(node.op, inputs, attributes);
+    const before = key === null ? undefined : this.#made.get(key);
+    if (before !== undefined) return before.outputs;
+    const types = node.outputs.map(({ type }) => type);
+    return this.#append<OpName>(node.op, inputs, attributes, types, origin, key);
+  }
+
+  #append<K extends OpName>(
+    op: K,
+    inputs: readonly Value[],
+    attributes: OpAttributes[K],
+    types: readonly TensorType[],
+    origin: Origin,
+    key: string | null,
+  ): readonly Value[] {
     const depth = op === "body_input" ? this.#scopes.length - 1 : this.#depthFor(op, inputs, attributes);
     const node = makeNode(this.#nextId++, op, inputs, attributes, types, origin);
     (this.#scopes[depth] as Scope).nodes.push(node);

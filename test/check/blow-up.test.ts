@@ -108,6 +108,12 @@ const large: readonly (readonly [title: string, source: string])[] = [
       nested(90, (next) => `${next}(x)`, "x * 2"),
     ),
   ],
+  [
+    "records that hold a tensor, or a number, 2^40 times over",
+    `${model(`let r0 = { a: 1 }\n  let s0 = { a: x }\n${lines(40, (i) => `let r${i + 1} = { a: r${i}, b: r${i} }\n  let s${i + 1} = { a: s${i}, b: s${i} }`)}
+  output o = [F(x, r) for r in [r40, s40, r40, s40]] |> sum`)}
+module F(x: f32[B, n], r: record) { return G(x, r)[0] }\nmodule G(x: f32[B, n], r: record) { return [2 * x, r] }`,
+  ],
   ["two thousand slices", model(`input y: f32[B, 2000] { ${lines(2000, (i) => `s${i}: 1,`)} }\n  output o = concat(leaves(y))`)],
 ];
 

@@ -1,0 +1,181 @@
+import type { Span } from "../../dsl/source.ts";
+import type { Node, Value } from "../ir/graph.ts";
+import type { GivenArgument } from "./call.ts";
+import { type Context, type DeclaredParam, type DeclaredPenalty, type Frame, faultOf, type NodeOrigin } from "./context.ts";
+import { Patience, Reads, Signature, WatchedFields } from "./signature.ts";
+import { shapesEqual } from "./tensors.ts";
+import { type DefinitionFunction, poison, type StaticValue, textField } from "./value.ts";
+
+/** Something that evaluation has added to a model. */
+export type Step =
+  | { readonly kind: "node"; readonly node: Node; readonly origin: NodeOrigin }
+  | { readonly kind: "param"; readonly param: DeclaredParam }
+  | { readonly kind: "penalty"; readonly penalty: DeclaredPenalty };
+
+/** A call of a definition, and the steps from `start` to `end` that its evaluation made. */
+interface PastCall {
+  readonly tensors: readonly Value[];
+  readonly reads: Reads;
+  readonly path: string;
+  readonly frame: Frame | null;
+  readonly start: number;
+  readonly end: number;
+  /** What evaluation took of the budget, which a copy takes too: what a file may do does not depend on what is copied. */
+  readonly spent: number;
+  readonly result: StaticValue;
+  /** Whether the steps depend on nothing but the arguments; null until it is asked. */
+  closed: boolean | null;
+}
+
+/**
+ * What calls have added. A model calls the same things over and over: a tower for each task, an expert for each customer segment. A call that stands at
+ * the same place of the source as an earlier one, with arguments of the same types, adds the same nodes over other tensors; they are copied, and the body
+ * is not evaluated again. What is built is the same to the last node; `plec check` of the full spec takes two thirds of the time.
+ */
+export class CallHistory {
+  readonly #steps: Step[] = [];
+  readonly #calls = new Map<Span, Map<string, PastCall[]>>();
+  #unrepeatable = 0;
+
+  add(step: Step): void {
+    this.#steps.push(step);
+  }
+
+  /** Says that evaluation has just done what the steps do not show, so that no call around it is repeated. */
+  forbidRepeat(): void {
+    this.#unrepeatable += 1;
+  }
+
+  /** The value of a call at `span`, by `evaluate` or as a copy of an earlier one. */
+  call(
+    callee: DefinitionFunction,
+    slots: readonly (GivenArgument | undefined)[],
+    context: Context,
+    span: Span,
+    evaluate: (slots: readonly (GivenArgument | undefined)[]) => StaticValue,
+  ): StaticValue {
+    // An initialiser has a graph of its own.
+    if (context.initial !== null) return evaluate(slots);
+    const reads = new Reads();
+    const watched = slots.map((slot, i) => slot && { ...slot, value: reads.watch(slot.value, [String(i)]) });
+    const signature = new Signature([callee, ...watched.map((slot) => slot?.value)]);
+    if (signature.text === null) return evaluate(slots);
+    const here = this.#calls.get(span) ?? new Map<string, PastCall[]>();
+    const alike = here.get(signature.text) ?? [];
+    for (const past of alike) {
+      const repeated = past.reads.holdFor(slots.map((slot) => slot?.value)) ? this.#repeat(past, signature.tensors, context, span) : null;
+      if (repeated !== null) return repeated;
+    }
+    const start = this.#steps.length;
+    const { budget } = context.session;
+    const { left } = budget;
+    const unrepeatable = this.#unrepeatable;
+    const result = evaluate(watched);
+    if (this.#unrepeatable === unrepeatable && result.kind !== "poison") {
+      const { place, frame } = context;
+      const steps = { start, end: this.#steps.length, spent: left - budget.left };
+      alike.push({ tensors: signature.tensors, reads, path: place.path, frame, ...steps, result, closed: null });
+      here.set(signature.text, alike);
+      this.#calls.set(span, here);
+    }
+    return result;
+  }
+
+  /** Adds the nodes of a past call over other tensors; null where that would not be what evaluation does. */
+  #repeat(past: PastCall, tensors: readonly Value[], context: Context, span: Span): StaticValue | null {
+    past.closed ??= this.#isClosed(past);
+    if (!past.closed) return null;
+    const { session, place } = context;
+    const steps = this.#steps.slice(past.start, past.end);
+    const pathOf = (path: string): string => place.node(past.path === "" ? path : path.slice(past.path.length + 1));
+    const shared = (param: DeclaredParam): DeclaredParam | undefined => session.params.get(pathOf(param.name));
+    for (const step of steps) {
+      const before = step.kind === "param" ? shared(step.param) : undefined;
+      if (step.kind === "param" && before !== undefined && !shapesEqual(before.value.type.shape, step.param.value.type.shape)) return null;
+    }
+    if (!session.spend(span, past.spent)) return poison;
+    const copies = new Map(past.tensors.map((tensor, i) => [tensor, tensors[i] as Value]));
+    const [pastFault, fault] = [faultOf(span, past.frame).span, faultOf(span, context.frame).span];
+    for (const step of steps) {
+      switch (step.kind) {
+        case "node": {
+          const { node, origin } = step;
+          const inputs = node.inputs.map((input) => copies.get(input) as Value);
+          const made = session.copyNode(node, inputs, { path: pathOf(origin.path), span: origin.span });
+          node.outputs.forEach((output, i) => {
+            copies.set(output, made[i] as Value);
+          });
+          break;
+        }
+        case "param": {
+          const { param } = step;
+          const at = param.value.node.span as Span;
+          const name = pathOf(param.name);
+          copies.set(param.value, session.addParam({ ...param, name }, param.value.type.shape as number[], at === pastFault ? fault : at));
+          break;
+        }
+        case "penalty": {
+          const { penalty } = step;
+          const task = context.task === null ? null : textField(context.task, "name");
+          session.addPenalty({ ...penalty, task, path: pathOf(penalty.path), value: copies.get(penalty.value) as Value });
+        }
+      }
+    }
+    return withTensors(past.result, copies);
+  }
+
+  /**
+   * Whether every tensor of the steps and of the result is an argument or was made by the steps, below the place of the call. Loops are no steps, nor are
+   * parameters that were there before, so calls with either are not repeated.
+   */
+  #isClosed({ tensors, path, start, end, result }: PastCall): boolean {
+    const known = new Set(tensors);
+    const isBelow = (name: string): boolean => path === "" || name.startsWith(`${path}/`);
+    for (const step of this.#steps.slice(start, end)) {
+      switch (step.kind) {
+        case "node":
+          if (!isBelow(step.origin.path) || step.node.inputs.some((input) => !known.has(input))) return false;
+          for (const output of step.node.outputs) known.add(output);
+          break;
+        case "param":
+          if (!isBelow(step.param.name)) return false;
+          known.add(step.param.value);
+          break;
+        case "penalty":
+          if (!isBelow(step.penalty.path) || !known.has(step.penalty.value)) return false;
+      }
+    }
+    return hasOnly(known, result, new Patience());
+  }
+}
+
+function hasOnly(known: ReadonlySet<Value>, value: StaticValue, patience: Patience): boolean {
+  if (!patience.look()) return false;
+  switch (value.kind) {
+    case "tensor":
+      return known.has(value.value) && [...(value.members?.values() ?? [])].every((member) => hasOnly(known, member, patience));
+    case "list":
+      return value.items.every((item) => hasOnly(known, item, patience));
+    case "record":
+      return !(value.fields instanceof WatchedFields) && [...value.fields.values()].every((field) => hasOnly(known, field, patience));
+    case "function":
+      return value.form !== "lambda";
+    default:
+      return true;
+  }
+}
+
+function withTensors(value: StaticValue, copies: ReadonlyMap<Value, Value>): StaticValue {
+  const copyAll = (values: ReadonlyMap<string, StaticValue>) =>
+    new Map([...values].map(([name, item]) => [name, withTensors(item, copies)]));
+  switch (value.kind) {
+    case "tensor":
+      return { ...value, value: copies.get(value.value) as Value, members: value.members === null ? null : copyAll(value.members) };
+    case "list":
+      return { ...value, items: value.items.map((item) => withTensors(item, copies)) };
+    case "record":
+      return { ...value, fields: copyAll(value.fields) };
+    default:
+      return value;
+  }
+}
