@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import Module, { createRequire } from "node:module";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import vm from "node:vm";
@@ -10,12 +10,14 @@ import vm from "node:vm";
 // Measured on `plec check` of the full spec: half the time (docs/performance.md).
 setFlagsFromString("--interrupt-budget=3000000");
 
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const entry = join(root, "dist/plec.cjs");
+
 // Only a checkout has scripts/: there the build is made on first use and again after an edit.
-const buildScript = new URL("../scripts/build.mjs", import.meta.url);
-if (existsSync(buildScript)) {
-  const { build, isStale } = await import(buildScript.href);
+if (existsSync(join(root, "scripts")) && isStale()) {
   try {
-    if (isStale()) await build();
+    const { build } = await import("../scripts/build.mjs");
+    await build();
   } catch (error) {
     const hint = error.code === "ERR_MODULE_NOT_FOUND" ? "run `npm ci` first" : error.message;
     console.error(`plec: cannot build this checkout: ${hint}`);
@@ -23,7 +25,22 @@ if (existsSync(buildScript)) {
   }
 }
 
-run(fileURLToPath(new URL("../dist/plec.cjs", import.meta.url)));
+run(entry);
+
+/** True when a source file is newer than the build, or there is no build. */
+function isStale() {
+  if (!existsSync(entry)) return true;
+  const builtAt = statSync(entry).mtimeMs;
+  const isNewer = (path) => statSync(path).mtimeMs > builtAt;
+  const holdsNewer = (folder) =>
+    readdirSync(folder, { withFileTypes: true }).some((item) => {
+      const path = join(folder, item.name);
+      return item.isDirectory() ? holdsNewer(path) : /\.(ts|css|html)$/.test(item.name) && isNewer(path);
+    });
+  return (
+    ["dsl", "compiler", "runtime", "api", "cli"].some((folder) => holdsNewer(join(root, folder))) || isNewer(join(root, "package.json"))
+  );
+}
 
 /**
  * Runs a script and keeps what V8 has compiled of it beside it, for the next start of the same command: with it a command takes two thirds of the time.

@@ -1,13 +1,18 @@
 import { childKeys, type Node } from "./ast.ts";
 
+/** Calls `visit` on each child of a node, in source order. */
+export function forEachChild(node: Node, visit: (child: Node) => void): void {
+  for (const key of childKeys[node.kind]) {
+    const value = (node as unknown as Record<string, Node | readonly Node[] | null>)[key] ?? null;
+    if (Array.isArray(value)) value.forEach(visit);
+    else if (value !== null) visit(value as Node);
+  }
+}
+
 /** The children of a node in source order. */
 export function children(node: Node): readonly Node[] {
   const result: Node[] = [];
-  for (const key of childKeys[node.kind]) {
-    const value = (node as unknown as Record<string, Node | readonly Node[] | null>)[key] ?? null;
-    if (Array.isArray(value)) for (const child of value) result.push(child);
-    else if (value !== null) result.push(value as Node);
-  }
+  forEachChild(node, (child) => result.push(child));
   return result;
 }
 
@@ -26,7 +31,9 @@ export function firstDeeperThan(root: Node, limit: number): Node | null {
   let level: readonly Node[] = [root];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > limit) return level[0] as Node;
-    level = level.flatMap(children);
+    const below: Node[] = [];
+    for (const node of level) forEachChild(node, (child) => below.push(child));
+    level = below;
   }
   return null;
 }

@@ -1,13 +1,12 @@
 // Bundles the command line into one script, whose compiled code bin/plec.js keeps, and the API into modules.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
-const sourceFolders = ["dsl", "compiler", "runtime", "api", "cli"];
 
 const options = {
   absWorkingDir: root,
@@ -99,19 +98,6 @@ function write({ name, contents }) {
   const temporary = `${path}.${process.pid}.tmp`;
   writeFileSync(temporary, contents);
   renameSync(temporary, path);
-}
-
-/** True when a source file is newer than the build, or there is no build. */
-export function isStale() {
-  const entry = join(dist, "plec.cjs");
-  if (!existsSync(entry)) return true;
-  const builtAt = statSync(entry).mtimeMs;
-  const newer = (folder) =>
-    readdirSync(folder, { withFileTypes: true }).some((item) => {
-      const path = join(folder, item.name);
-      return item.isDirectory() ? newer(path) : /\.(ts|css|html)$/.test(item.name) && statSync(path).mtimeMs > builtAt;
-    });
-  return sourceFolders.some((folder) => newer(join(root, folder))) || statSync(join(root, "package.json")).mtimeMs > builtAt;
 }
 
 /** The declarations of the API, which mention types of its own folder alone. What does not type-check is for `npm run typecheck` to say. */

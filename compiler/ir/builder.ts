@@ -133,7 +133,9 @@ export class GraphBuilder {
 /** Equal nodes have equal keys; null for a node that is equal to none but itself. */
 function nodeKey<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): string | null {
   if (unhashed.has(op)) return null;
-  return `${op}(${inputs.map((v) => `${v.node.id}.${v.index}`).join(",")})${attributeKey(attributes)}`;
+  let key: string = op;
+  for (const { node, index } of inputs) key += ` ${node.id}.${index}`;
+  return key + attributeKey(attributes);
 }
 
 /** Equal attributes have equal keys. */
@@ -159,7 +161,9 @@ export function makeNode<K extends OpName>(
 ): Node {
   const outputs: Value[] = [];
   const node: NodeOf<K> = { id, op, inputs, attributes, outputs, path: origin.path, span: origin.span };
-  for (const [index, type] of types.entries()) outputs.push({ node: node as Node, index, type });
+  types.forEach((type, index) => {
+    outputs.push({ node: node as Node, index, type });
+  });
   return node as Node;
 }
 

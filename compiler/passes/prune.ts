@@ -19,11 +19,16 @@ export function prune(graph: Graph): Graph {
 
 /** The nodes that results depend on, captures of loop bodies included. */
 export function liveNodes(nodes: readonly Node[], results: readonly Value[]): Set<Node> {
-  const live = new Set(results.map((value) => value.node));
-  for (const node of nodes.toReversed()) {
+  const live = new Set<Node>();
+  const keep = ({ node }: Value) => {
+    live.add(node);
+  };
+  results.forEach(keep);
+  for (let i = nodes.length - 1; i >= 0; i -= 1) {
+    const node = nodes[i] as Node;
     if (!live.has(node)) continue;
-    for (const value of node.inputs) live.add(value.node);
-    if (node.op === "scan") for (const value of node.attributes.body.captures) live.add(value.node);
+    node.inputs.forEach(keep);
+    if (node.op === "scan") node.attributes.body.captures.forEach(keep);
   }
   return live;
 }
