@@ -2,11 +2,12 @@ import { childKeys, type Node } from "./ast.ts";
 
 /** Calls `visit` on each child of a node, in source order. */
 export function forEachChild(node: Node, visit: (child: Node) => void): void {
-  for (const key of childKeys[node.kind]) {
-    const value = (node as unknown as Record<string, Node | readonly Node[] | null>)[key] ?? null;
-    if (Array.isArray(value)) value.forEach(visit);
+  const fields = node as unknown as Record<string, Node | readonly Node[] | null>;
+  childKeys[node.kind].forEach((key: string) => {
+    const value = fields[key] ?? null;
+    if (Array.isArray(value)) for (const child of value) visit(child);
     else if (value !== null) visit(value as Node);
-  }
+  });
 }
 
 /** The children of a node in source order. */

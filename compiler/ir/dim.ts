@@ -65,7 +65,8 @@ export function addDims(a: Dim, b: Dim): Dim {
 
 export function scaleDim(a: Dim, factor: number): Dim {
   if (typeof a === "number") return a * factor;
-  return SymbolicDim.of(a.terms.map((term) => ({ ...term, coefficient: term.coefficient * factor })));
+  if (factor === 1) return a;
+  return SymbolicDim.of(a.terms.map(({ symbols, coefficient }) => ({ symbols, coefficient: coefficient * factor })));
 }
 
 export function subtractDims(a: Dim, b: Dim): Dim {
@@ -73,10 +74,11 @@ export function subtractDims(a: Dim, b: Dim): Dim {
 }
 
 export function multiplyDims(a: Dim, b: Dim): Dim {
-  if (typeof a === "number" && typeof b === "number") return a * b;
+  if (typeof a === "number") return scaleDim(b, a);
+  if (typeof b === "number") return scaleDim(a, b);
   return SymbolicDim.of(
-    termsOf(a).flatMap((left) =>
-      termsOf(b).map((right) => ({
+    a.terms.flatMap((left) =>
+      b.terms.map((right) => ({
         coefficient: left.coefficient * right.coefficient,
         symbols: [...left.symbols, ...right.symbols].sort(),
       })),
