@@ -16,10 +16,10 @@ const spec = "specs/ple_cluster_adatt.ple";
 
 const commands: readonly (readonly [string, readonly string[]])[] = [
   ["node -e 0", ["-e", "0"]],
-  ["plec --version", ["bin/plec.js", "--version"]],
-  ["plec check, one small spec", ["bin/plec.js", "check", "specs/mmoe.ple"]],
-  ["plec check, the full spec", ["bin/plec.js", "check", spec]],
-  ["plec compile, the full spec", ["bin/plec.js", "compile", spec, "-o", join(folder, "model.onnx")]],
+  ["plec --version", ["bin/plec.cjs", "--version"]],
+  ["plec check, one small spec", ["bin/plec.cjs", "check", "specs/mmoe.ple"]],
+  ["plec check, the full spec", ["bin/plec.cjs", "check", spec]],
+  ["plec compile, the full spec", ["bin/plec.cjs", "compile", spec, "-o", join(folder, "model.onnx")]],
 ];
 
 function timeOf(args: readonly string[]): number {

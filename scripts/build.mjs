@@ -1,4 +1,4 @@
-// Bundles the command line into one script, whose compiled code bin/plec.js keeps, and the API into modules.
+// Bundles the command line into one script, whose compiled code bin/plec.cjs keeps, and the API into modules.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

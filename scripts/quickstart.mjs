@@ -9,7 +9,7 @@ const model = ".plec/ple_cluster_adatt.onnx";
 
 function plec(...args) {
   console.log(`\n$ npx plec ${args.map((arg) => (/[^\w./=,-]/.test(arg) ? `'${arg}'` : arg)).join(" ")}`);
-  const { status } = spawnSync(process.execPath, ["bin/plec.js", ...args], { cwd: root, stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, ["bin/plec.cjs", ...args], { cwd: root, stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
 }
 

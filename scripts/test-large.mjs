@@ -45,7 +45,7 @@ const model = join(folder, "large.onnx");
 
 function plec(...argv) {
   const started = performance.now();
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["--max-old-space-size=2048", "bin/plec.js", ...argv], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--max-old-space-size=2048", "bin/plec.cjs", ...argv], {
     cwd: root,
     encoding: "utf8",
   });

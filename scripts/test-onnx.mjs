@@ -41,7 +41,7 @@ try {
   const forms = { single: [], half: ["--precision", "fp16"], external: ["--external-data"] };
   for (const [spec, form] of specs.flatMap((name) => Object.keys(forms).map((key) => [name, key]))) {
     const target = join(folder, spec.replace(/\.ple$/, `-${form}.onnx`));
-    const compiled = spawnSync(process.execPath, ["bin/plec.js", "compile", join("specs", spec), "-o", target, ...forms[form]], {
+    const compiled = spawnSync(process.execPath, ["bin/plec.cjs", "compile", join("specs", spec), "-o", target, ...forms[form]], {
       cwd: root,
       encoding: "utf8",
     });

@@ -9,7 +9,7 @@ import { build } from "./build.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const expected = [
-  "package/bin/plec.js",
+  "package/bin/plec.cjs",
   "package/dist/plec.cjs",
   "package/dist/index.js",
   "package/dist/index.d.ts",

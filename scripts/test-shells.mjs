@@ -36,7 +36,7 @@ try {
   const completions = {};
   for (const shell of ["bash", "zsh", "fish"]) {
     completions[shell] = join(folder, `plec.${shell}`);
-    writeFileSync(completions[shell], run(process.execPath, join(root, "bin/plec.js"), "completions", shell));
+    writeFileSync(completions[shell], run(process.execPath, join(root, "bin/plec.cjs"), "completions", shell));
     run(shell, "-n", completions[shell]);
     console.log(`ok ${shell} takes the script`);
   }

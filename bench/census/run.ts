@@ -35,7 +35,7 @@ function withPlec(model: string, seed: number): Result {
   try {
     const out = join(folder, "run");
     const options = ["--data", mapping, "--out", out, "--seed", String(seed), "--epochs", String(epochs)];
-    run(process.execPath, [join(root, "bin/plec.js"), "train", join(examples, `${model}.ple`), ...options]);
+    run(process.execPath, [join(root, "bin/plec.cjs"), "train", join(examples, `${model}.ple`), ...options]);
     const description = JSON.parse(readFileSync(join(out, "run.json"), "utf8")) as RunDescription;
     const lines = readFileSync(join(out, "metrics.jsonl"), "utf8").trim().split("\n");
     const records = lines.map((line) => JSON.parse(line) as RunRecord).filter((record): record is EpochRecord => record.kind === "epoch");

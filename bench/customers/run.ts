@@ -69,7 +69,7 @@ const without = (values.without ?? settings.without).split(",").filter((name) =>
 function plec(args: readonly string[]): Promise<void> {
   console.log(`plec ${args.join(" ")}`);
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(root, "bin/plec.js"), ...args], { stdio: "inherit" });
+    const child = spawn(process.execPath, [join(root, "bin/plec.cjs"), ...args], { stdio: "inherit" });
     child.once("close", (code) => (code === 0 ? resolve() : reject(new Error(`plec ${args[0]} ended with ${code}`))));
   });
 }

@@ -30,7 +30,7 @@ interface PastCall {
 /**
  * What calls have added. A model calls the same things over and over: a tower for each task, an expert for each customer segment. A call that stands at
  * the same place of the source as an earlier one, with arguments of the same types, adds the same nodes over other tensors; they are copied, and the body
- * is not evaluated again. What is built is the same to the last node; `plec check` of the full spec takes two thirds of the time.
+ * is not evaluated again. What is built is the same to the last node.
  */
 export class CallHistory {
   readonly #steps: Step[] = [];

@@ -80,7 +80,7 @@ describe("plec diff with a revision", () => {
     if (done.status !== 0) throw new Error(done.stderr);
   };
   const plec = (...args: readonly string[]) =>
-    spawnSync(process.execPath, [resolve("bin/plec.js"), "diff", ...args], { cwd: repository.path("specs"), encoding: "utf8" });
+    spawnSync(process.execPath, [resolve("bin/plec.cjs"), "diff", ...args], { cwd: repository.path("specs"), encoding: "utf8" });
 
   it("takes the imports and schemas of the revision as well", { timeout: 60_000 }, () => {
     mkdirSync(repository.path("specs"));

@@ -6,7 +6,7 @@ import { temporaryFolder } from "./run-cli.ts";
 import { good, withError } from "./specs.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const bin = `${root}bin/plec.js`;
+const bin = `${root}bin/plec.cjs`;
 const folder = temporaryFolder({ "good.ple": good, "error.ple": withError });
 const spec = folder.path("good.ple");
 

@@ -108,7 +108,7 @@ describe("plec types --watch", () => {
 
   /** A watching plec, its lines of JSON one by one. */
   function watch() {
-    const argv = [resolve("bin/plec.js"), "types", "model.ple", "-o", "model.ts", "--watch", "--json"];
+    const argv = [resolve("bin/plec.cjs"), "types", "model.ple", "-o", "model.ts", "--watch", "--json"];
     const child = spawn(process.execPath, argv, { cwd: folder.path("") });
     const lines: string[] = [];
     let stderr = "";

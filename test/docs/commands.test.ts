@@ -36,7 +36,7 @@ test.each(pages.flatMap(commandsOf))("%s", { timeout: 60_000 }, (line) => {
     .split(/\s+/)
     .slice(2)
     .map((argument) => argument.replace(/^'(.*)'$/, "$1"));
-  const { status, stderr } = spawnSync(process.execPath, [resolve("bin/plec.js"), ...args], { cwd: folder, encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, [resolve("bin/plec.cjs"), ...args], { cwd: folder, encoding: "utf8" });
   // What an import leaves out is said on standard error; everything else succeeds silently.
   const said =
     args[0] === "import"

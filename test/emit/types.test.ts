@@ -206,7 +206,7 @@ console.log(JSON.stringify(found));`,
       const engineOptions = engine === "tfjs" ? ["--engine", "tfjs", "--backend", "wasm"] : ["--engine", "ort"];
       const names = Object.keys(found[spec].outputs[0] ?? {});
       const args = ["run", `specs/${spec}`, "--generate", "4", "--seed", "3", "--json", ...engineOptions, "--outputs", names.join(",")];
-      const { stdout, stderr } = spawnSync(process.execPath, ["bin/plec.js", ...args], { encoding: "utf8" });
+      const { stdout, stderr } = spawnSync(process.execPath, ["bin/plec.cjs", ...args], { encoding: "utf8" });
       expect(stderr).toBe("");
       const expected = JSON.parse(stdout);
       expect(found[spec].engine).toBe(expected.engine);

@@ -1,31 +1,27 @@
 #!/usr/bin/env node
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import Module, { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { setFlagsFromString } from "node:v8";
-import vm from "node:vm";
+const { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require("node:fs");
+const Module = require("node:module");
+const { dirname, join } = require("node:path");
+const { setFlagsFromString } = require("node:v8");
+const vm = require("node:vm");
 
 // A command runs for a fraction of a second, in which optimising code costs more than it gives: V8 waits longer for it.
 // Measured on `plec check` of the full spec: half the time (docs/performance.md).
 setFlagsFromString("--interrupt-budget=3000000");
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = dirname(__dirname);
 const entry = join(root, "dist/plec.cjs");
 
 // Only a checkout has scripts/: there the build is made on first use and again after an edit.
 if (existsSync(join(root, "scripts")) && isStale()) {
-  try {
-    const { build } = await import("../scripts/build.mjs");
-    await build();
-  } catch (error) {
-    const hint = error.code === "ERR_MODULE_NOT_FOUND" ? "run `npm ci` first" : error.message;
-    console.error(`plec: cannot build this checkout: ${hint}`);
-    process.exit(70);
-  }
-}
-
-run(entry);
+  import("../scripts/build.mjs")
+    .then(({ build }) => build())
+    .then(run, (error) => {
+      const hint = error.code === "ERR_MODULE_NOT_FOUND" ? "run `npm ci` first" : error.message;
+      console.error(`plec: cannot build this checkout: ${hint}`);
+      process.exit(70);
+    });
+} else run();
 
 /** True when a source file is newer than the build, or there is no build. */
 function isStale() {
@@ -46,15 +42,15 @@ function isStale() {
  * Runs a script and keeps what V8 has compiled of it beside it, for the next start of the same command: with it a command takes two thirds of the time.
  * The name tells apart what V8 does not.
  */
-function run(file) {
+function run() {
   const command = /^[a-z]+$/.exec(process.argv[2] ?? "")?.[0] ?? "plec";
-  const kept = `${file}.${statSync(file).mtimeMs}.${process.version}-${process.arch}.${command}.cache`;
-  const script = new vm.Script(Module.wrap(readFileSync(file, "utf8")), { filename: file, cachedData: read(kept) });
+  const kept = `${entry}.${statSync(entry).mtimeMs}.${process.version}-${process.arch}.${command}.cache`;
+  const script = new vm.Script(Module.wrap(readFileSync(entry, "utf8")), { filename: entry, cachedData: read(kept) });
   process.on("exit", (code) => {
     if (script.cachedDataRejected !== false && code <= 1) write(kept, script.createCachedData());
   });
   const module = { exports: {} };
-  script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file));
+  script.runInThisContext()(module.exports, Module.createRequire(entry), module, entry, dirname(entry));
 }
 
 function read(file) {
