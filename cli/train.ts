@@ -72,11 +72,8 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
     const fresh = describeRun(run, plecVersion());
     const description = from === null || before === null ? fresh : { ...before.description, engine, phases: fresh.phases };
     unlock = lockRun(folder.path);
-    if (from === null) folder.create(description, files);
-    else folder.describe(description);
     const rows = data.splits.map(({ name, rows: count }) => `${name} ${formatCount(count)}`).join(", ");
     const size = model.parameters.reduce((total, { value }) => total + sizeOf(value.type.shape.map(Number)), 0);
-    output.write(`${model.name}: ${plural(size, "parameter")}, ${engine}; rows: ${rows}\n`);
     const display = new TrainDisplay(
       output,
       description.phases.reduce((total, { epochs }) => total + epochs, 0),
@@ -100,6 +97,11 @@ export async function train(spec: string, options: TrainOptions, io: Io): Promis
           from,
           checkpointEvery: options.checkpointEvery ?? null,
           memory: totalmem(),
+          begin: () => {
+            if (from === null) folder.create(description, files);
+            else folder.describe(description);
+            output.write(`${model.name}: ${plural(size, "parameter")}, ${engine}; rows: ${rows}\n`);
+          },
           signal,
           watch,
         }),

@@ -1,11 +1,11 @@
 import type { DuckDBDataChunk, DuckDBVector } from "@duckdb/node-api";
 import type { DataCode } from "./catalogue.ts";
 import { isListVector, numbersOf, validityOf } from "./duckdb.ts";
+import { rowColumn, splitColumn } from "./expression.ts";
 import type { BoundFields, Field } from "./fields.ts";
 import { PackedRows, type TensorLayout } from "./row-layout.ts";
 import { compress, RunningMoments } from "./scale.ts";
 import { selectField, unknownCategory } from "./select.ts";
-import { rowColumn, splitColumn } from "./expression.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** Something wrong in one row. The value and the file are looked up when it is reported. */

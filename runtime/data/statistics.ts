@@ -1,11 +1,11 @@
 import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { dataReporter, type ReportData } from "./catalogue.ts";
 import type { Database } from "./duckdb.ts";
+import { splitColumn } from "./expression.ts";
 import type { BoundFields, Field } from "./fields.ts";
 import type { ColumnMapping, Mapping } from "./mapping.ts";
 import type { Moments } from "./scale.ts";
 import { textOf } from "./select.ts";
-import { splitColumn } from "./expression.ts";
 import type { DataTable } from "./source.ts";
 
 /** What was learned on the training rows, by the mapping's target (`numeric.age`, `label/ltv`). */

@@ -38,6 +38,8 @@ export interface TrainJob {
   readonly checkpointEvery: number | null;
   /** Bytes that the machine has. */
   readonly memory: number;
+  /** Writes what a run begins or goes on with; called once nothing stands against it. */
+  readonly begin: () => void;
   /** Ends the run after the batch under way, with a checkpoint. */
   readonly signal: AbortSignal;
   readonly watch: RunWatcher;
@@ -88,7 +90,8 @@ const checkpointSeconds = 60;
  * Trains as the plan says, phase by phase. The same model, plan, data and seed give the same weights, bit for bit, on one engine, whether the run is
  * interrupted and resumed or not.
  *
- * @throws DataError for a wrong value, PlanError, also for batches that do not fit into memory, EngineMissing, and errors of the file system; the last checkpoint is intact then
+ * @throws DataError for a wrong value, PlanError, also for batches that do not fit into memory, EngineMissing, and errors of the file system; the last checkpoint is intact then.
+ * What the first phase cannot do is found before anything is written.
  */
 export async function train(job: TrainJob): Promise<TrainOutcome> {
   const run = new Run(job);
@@ -113,6 +116,8 @@ class Run {
   #evaluator: Evaluator | null = null;
   #observer: Observer | null = null;
   #splits: SplitMetrics = {};
+  /** The steps of the phase that the run begins with, until that begins. */
+  #first: PhaseSteps | null;
 
   constructor(job: TrainJob) {
     const { model, plan, data, from } = job;
@@ -126,6 +131,7 @@ class Run {
     this.#progress = from?.checkpoint.progress ?? atBeginning;
     this.#sums = new TermSums(this.#progress.sums);
     this.#early = new EarlyStopping(plan.earlyStop, this.#progress.early);
+    this.#first = this.#isOver(this.#phase) ? null : this.#makeSteps();
   }
 
   async close(): Promise<void> {
@@ -145,7 +151,8 @@ class Run {
   }
 
   async train(): Promise<TrainOutcome> {
-    const { plan, from, folder } = this.#job;
+    const { plan, from, folder, begin } = this.#job;
+    begin();
     if (from === null) {
       this.#tell("start", `${this.#job.model.name} with seed ${plan.seed}`);
       this.#save(["last"]);
@@ -155,9 +162,7 @@ class Run {
       this.#tell("resume", `from step ${this.#progress.step}`);
     }
     for (;;) {
-      const phase = plan.phases[this.#progress.phase];
-      if (phase === undefined) throw new Error(`the plan has no phase ${this.#progress.phase}`);
-      const end = await this.#trainPhase(phase);
+      const end = await this.#trainPhase(this.#phase);
       if (end !== null) return end;
       const next = plan.phases[this.#progress.phase + 1];
       if (next === undefined) break;
@@ -169,18 +174,34 @@ class Run {
     return { kind: "finished", progress: this.#progress, splits: this.#splits };
   }
 
+  get #phase(): Phase {
+    const phase = this.#job.plan.phases[this.#progress.phase];
+    if (phase === undefined) throw new Error(`the plan has no phase ${this.#progress.phase}`);
+    return phase;
+  }
+
+  #isOver(phase: Phase): boolean {
+    return this.#progress.stopped || this.#progress.epoch >= phase.start + phase.epochs;
+  }
+
+  /** The steps of the phase at hand. */
+  #makeSteps(): PhaseSteps {
+    const { model, plan, factory } = this.#job;
+    const steps = new PhaseSteps(model, plan, this.#progress.phase, factory, this.#absent);
+    this.#requireMemory(steps);
+    return steps;
+  }
+
   /** Trains what is left of a phase; null once it is over. */
   async #trainPhase(phase: Phase): Promise<TrainOutcome | null> {
-    const { model, plan, factory } = this.#job;
     const { epoch, batch } = this.#progress;
-    const isOver = () => this.#progress.stopped || this.#progress.epoch >= phase.start + phase.epochs;
-    if (isOver()) return null;
-    const steps = new PhaseSteps(model, plan, this.#progress.phase, factory, this.#absent);
+    if (this.#isOver(phase)) return null;
+    const steps = this.#first ?? this.#makeSteps();
+    this.#first = null;
     try {
-      this.#requireMemory(steps);
       const begins = epoch === phase.start && batch === 0;
       this.#state = begins ? steps.begin(this.#weights, this.#state) : steps.resume(this.#weights, this.#state);
-      while (!isOver()) {
+      while (!this.#isOver(phase)) {
         const started = performance.now();
         const end = await this.#trainEpoch(phase, steps);
         if (end !== null) return end;
