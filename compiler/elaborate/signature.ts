@@ -54,13 +54,17 @@ export class Signature {
       case "record":
         // What is read of a watched record is compared by itself.
         if (value.fields instanceof WatchedFields) return "record";
-        return `{${JSON.stringify(value.title)}${[...value.fields].map(([name, field]) => ` ${name}=${this.#describe(field)}`).join("")}}`;
+        return `{${JSON.stringify(value.title)} ${this.#describeAll(value.fields)}}`;
       case "function":
         if (value.form === "lambda") return this.#giveUp();
         return `f${identify(value.form === "definition" ? value.definition : value.builtin)}`;
       case "poison":
         return this.#giveUp();
     }
+  }
+
+  #describeAll(values: ReadonlyMap<string, StaticValue>): string {
+    return [...values].map(([name, value]) => `${JSON.stringify(name)}=${this.#describe(value)}`).join(" ");
   }
 
   #giveUp(): string {
@@ -78,7 +82,7 @@ export class Signature {
     if (slices !== null) text += describeSlices(slices);
     if (vocabulary !== null) text += `<${vocabulary}`;
     if (made !== null) text += `f${identify(made)}`;
-    if (members !== null) text += `(${[...members].map(([name, member]) => `${name}=${this.#describe(member)}`).join(" ")})`;
+    if (members !== null) text += `(${this.#describeAll(members)})`;
     return text;
   }
 }
@@ -99,7 +103,8 @@ function describeSlices(slices: readonly SliceOf[]): string {
   const known = describedSlices.get(slices);
   if (known !== undefined) return known;
   const parts = slices.map(
-    ({ name, start, width, column, slices: inner }) => `${name}:${start}+${width}${column ? "!" : ""}${describeSlices(inner)}`,
+    ({ name, start, width, column, slices: inner }) =>
+      `${JSON.stringify(name)}:${start}+${width}${column ? "!" : ""}${describeSlices(inner)}`,
   );
   const text = `(${parts.join(" ")})`;
   describedSlices.set(slices, text);
@@ -126,7 +131,7 @@ export class Reads {
   }
 
   note(record: RecordValue, path: readonly string[], field: string | null): void {
-    const key = [...path, field ?? ""].join("\n");
+    const key = JSON.stringify([path, field]);
     if (this.#noted.has(key)) return;
     this.#noted.add(key);
     this.#reads.push({ path, field, found: found(record, field) });
