@@ -64,7 +64,9 @@ function check(path: string, project: Project): InspectedFile {
   if (entry === null || diagnostics.some(({ code }) => code.startsWith("syntax/")))
     return { path, source, dependencies, diagnostics: inOrder(diagnostics, project), models: [], elaborated: [], project };
   const preludeNames = project.prelude === null ? [] : topLevelNames(project.prelude.file);
-  for (const file of project.files) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
+  // The library's names are resolved where it is checked itself.
+  const resolved = project.files.filter((file) => file === entry || !file.source.library);
+  for (const file of resolved) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
   const scopes = new FileScopes(builtinScope, project.prelude);
   const hash = hashSources(project);
   const budget = newBudget();
