@@ -134,7 +134,6 @@ function callLambda(callee: LambdaFunction, given: readonly GivenArgument[], con
   return evaluate(callee.body, inner);
 }
 
-/** Parameters as values in a scope; what a definition's body, and a check of its signature alone, see. */
 function callDefinition(
   callee: DefinitionFunction,
   given: readonly GivenArgument[],
@@ -156,6 +155,7 @@ function callDefinition(
   return context.session.calls.call(callee, slots, context, span, (given) => evaluateDefinition(callee, given, context, span, calleeSpan));
 }
 
+/** Matches the arguments, which binds the dim variables of the signature, and runs the body. */
 function evaluateDefinition(
   callee: DefinitionFunction,
   slots: readonly (GivenArgument | undefined)[],
