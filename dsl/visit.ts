@@ -33,7 +33,8 @@ export function firstDeeperThan(root: Node, limit: number): Node | null {
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > limit) return level[0] as Node;
     const below: Node[] = [];
-    for (const node of level) forEachChild(node, (child) => below.push(child));
+    const add = (child: Node) => below.push(child);
+    for (const node of level) forEachChild(node, add);
     level = below;
   }
   return null;

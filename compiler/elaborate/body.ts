@@ -1,12 +1,12 @@
 import type { Block, Let, Output, Penalty, Require, Type } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
-import { builderOf, type Context, report } from "./context.ts";
+import { builderOf, type Context, report, taskName } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { DimBinding, matchType } from "./match-type.ts";
 import { declareParam } from "./params.ts";
 import { LocalScope } from "./scope.ts";
 import { dtypeOf, shapeOf } from "./tensors.ts";
-import { describe, itemsOf, poison, type StaticValue, textField } from "./value.ts";
+import { describe, itemsOf, poison, type StaticValue } from "./value.ts";
 
 export interface BodyResult {
   readonly result: StaticValue;
@@ -112,8 +112,7 @@ export function declarePenalty(statement: Penalty, context: Context): void {
     report(context, "penalty/in-loop", statement.span, { name: statement.name.text });
     return;
   }
-  const task = context.task === null ? null : textField(context.task, "name");
-  context.session.addPenalty({ path: context.place.path, value: value.value, task, span: statement.name.span });
+  context.session.addPenalty({ path: context.place.path, value: value.value, task: taskName(context), span: statement.name.span });
 }
 
 function meetsRequirement(statement: Require, name: string, context: Context): boolean {

@@ -1,10 +1,10 @@
 import type { Span } from "../../dsl/source.ts";
 import type { Node, Value } from "../ir/graph.ts";
 import type { GivenArgument } from "./call.ts";
-import { type Context, type DeclaredParam, type DeclaredPenalty, type Frame, faultOf, type NodeOrigin } from "./context.ts";
+import { type Context, type DeclaredParam, type DeclaredPenalty, type Frame, faultOf, type NodeOrigin, taskName } from "./context.ts";
 import { Patience, Reads, Signature, WatchedFields } from "./signature.ts";
 import { shapesEqual } from "./tensors.ts";
-import { type DefinitionFunction, poison, type StaticValue, textField } from "./value.ts";
+import { type DefinitionFunction, poison, type StaticValue } from "./value.ts";
 
 /** Something that evaluation has added to a model. */
 export type Step =
@@ -57,13 +57,14 @@ export class CallHistory {
     // An initialiser has a graph of its own.
     if (context.initial !== null) return evaluate(slots);
     const reads = new Reads();
+    const values = slots.map((slot) => slot?.value);
     const watched = slots.map((slot, i) => slot && { ...slot, value: reads.watch(slot.value, [String(i)]) });
     const signature = new Signature([callee, ...watched.map((slot) => slot?.value)]);
     if (signature.text === null) return evaluate(slots);
     const here = this.#calls.get(span) ?? new Map<string, PastCall[]>();
     const alike = here.get(signature.text) ?? [];
     for (const past of alike) {
-      const repeated = past.reads.holdFor(slots.map((slot) => slot?.value)) ? this.#repeat(past, signature.tensors, context, span) : null;
+      const repeated = past.reads.holdFor(values) ? this.#repeat(past, signature.tensors, context, span) : null;
       if (repeated !== null) return repeated;
     }
     const start = this.#steps.length;
@@ -88,11 +89,9 @@ export class CallHistory {
     const { session, place } = context;
     const steps = this.#steps.slice(past.start, past.end);
     const pathOf = (path: string): string => place.node(past.path === "" ? path : path.slice(past.path.length + 1));
-    const shared = (param: DeclaredParam): DeclaredParam | undefined => session.params.get(pathOf(param.name));
-    for (const step of steps) {
-      const before = step.kind === "param" ? shared(step.param) : undefined;
-      if (step.kind === "param" && before !== undefined && !shapesEqual(before.value.type.shape, step.param.value.type.shape)) return null;
-    }
+    const sharedWith = ({ name }: DeclaredParam): Value | undefined => session.params.get(pathOf(name))?.value;
+    const fits = (param: DeclaredParam): boolean => shapesEqual((sharedWith(param) ?? param.value).type.shape, param.value.type.shape);
+    if (steps.some((step) => step.kind === "param" && !fits(step.param))) return null;
     if (!session.spend(span, past.spent)) return poison;
     const copies = new Map(past.tensors.map((tensor, i) => [tensor, tensors[i] as Value]));
     const [pastFault, fault] = [faultOf(span, past.frame).span, faultOf(span, context.frame).span];
@@ -109,14 +108,15 @@ export class CallHistory {
         }
         case "param": {
           const { param } = step;
-          const at = param.value.node.span as Span;
-          const name = pathOf(param.name);
-          copies.set(param.value, session.addParam({ ...param, name }, param.value.type.shape as number[], at === pastFault ? fault : at));
+          const { type, node } = param.value;
+          const at = node.span === pastFault ? fault : (node.span as Span);
+          const make = () => session.addParam({ ...param, name: pathOf(param.name) }, type.shape as number[], at);
+          copies.set(param.value, sharedWith(param) ?? make());
           break;
         }
         case "penalty": {
           const { penalty } = step;
-          const task = context.task === null ? null : textField(context.task, "name");
+          const task = taskName(context);
           session.addPenalty({ ...penalty, task, path: pathOf(penalty.path), value: copies.get(penalty.value) as Value });
         }
       }

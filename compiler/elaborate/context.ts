@@ -9,7 +9,7 @@ import { isShapeError, type ShapeError } from "../ops/op.ts";
 import { CallHistory } from "./call-history.ts";
 import type { Place } from "./place.ts";
 import type { Scope } from "./scope.ts";
-import { type PoisonValue, poison, type RecordValue, type StaticValue } from "./value.ts";
+import { type PoisonValue, poison, type RecordValue, type StaticValue, textField } from "./value.ts";
 
 /** Bounds on what one elaboration may build, so that no input hangs it. */
 export const limits = {
@@ -110,11 +110,9 @@ export class Session {
     return outputs;
   }
 
-  /** The parameter of that name, which `declared` makes unless it is there; `span` is where to look for it. */
+  /** Makes a parameter, whose name is new; `span` is where to look for it. */
   addParam(declared: Omit<DeclaredParam, "value">, shape: readonly number[], span: Span): Value {
     const { name } = declared;
-    const before = this.params.get(name);
-    if (before !== undefined) return before.value;
     const [value] = this.builder.add("param", [], { name, shape }, { path: name, span }) as readonly [Value];
     const param = { ...declared, value };
     this.params.set(name, param);
@@ -279,6 +277,11 @@ export function addNode<K extends OpName>(
   const value = outputs[0] as Value;
   context.initial?.own.add(value);
   return value;
+}
+
+/** The name of the task at hand, if there is one. */
+export function taskName({ task }: Context): string | null {
+  return task === null ? null : textField(task, "name");
 }
 
 /** True for a graph value, false for a static one (poison). */

@@ -2,7 +2,7 @@ import type { Argument, Call, Comprehension, Conditional, Expr, Member, Pipe, Re
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { applyFunction, type GivenArgument } from "./call.ts";
-import { type Context, report } from "./context.ts";
+import { type Context, report, taskName } from "./context.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { LocalScope, lookupName } from "./scope.ts";
 import { evaluateSubscript, fieldOf, listNames, takeSlice } from "./subscript.ts";
@@ -81,9 +81,8 @@ function listOf(items: readonly StaticValue[]): StaticValue {
 function evaluateReference(expr: Reference, context: Context): StaticValue {
   const value = lookupName(context.scope, expr.name, context, expr.span);
   if (value === undefined) {
-    const task = context.task?.fields.get("name");
-    const help =
-      task?.kind === "string" ? `task \`${task.value}\` has no such name: an \`output\` of a flow exists for the tasks of that flow` : null;
+    const task = taskName(context);
+    const help = task !== null ? `task \`${task}\` has no such name: an \`output\` of a flow exists for the tasks of that flow` : null;
     return report(context, "name/unknown", expr.span, { name: expr.name }, { help });
   }
   return value.kind === "tensor" ? { ...value, span: expr.span } : value;
@@ -224,8 +223,7 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
     if (sharing === null) return report(context, "per/nothing-to-share", call.per.span, { unit: call.per.unit });
     if (!place.canShare(call.per.unit)) return report(context, "per/narrower", call.per.span, { unit: call.per.unit, around: sharing });
     if (call.per.unit === "group" && context.group === null) {
-      const name = context.task?.fields.get("name");
-      return report(context, "per/no-group", call.per.span, { task: name?.kind === "string" ? name.value : "" });
+      return report(context, "per/no-group", call.per.span, { task: taskName(context) ?? "" });
     }
     place = place.share(call.per.unit);
   }

@@ -4,7 +4,7 @@ import { GraphBuilder } from "../ir/builder.ts";
 import { type Dim, dimsEqual, formatShape } from "../ir/dim.ts";
 import type { Graph, Value } from "../ir/graph.ts";
 import { applyFunction } from "./call.ts";
-import { builderOf, type Context, type DeclaredParam, faultOf, report } from "./context.ts";
+import { builderOf, type Context, faultOf, report } from "./context.ts";
 import { evaluateDimExpr } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { formatType } from "./match-type.ts";
@@ -20,7 +20,8 @@ export function declareParam(statement: Param, context: Context): StaticValue {
   if (shape === null) return poison;
   const name = context.place.node(statement.name.text);
   const before = context.session.params.get(name);
-  if (before !== undefined && !shapesEqual(before.value.type.shape, shape)) {
+  if (before !== undefined) {
+    if (shapesEqual(before.value.type.shape, shape)) return tensorValue(before.value, statement.name.span);
     return report(
       context,
       "per/shared-shapes-differ",
@@ -29,16 +30,12 @@ export function declareParam(statement: Param, context: Context): StaticValue {
       { notes: [{ message: "declared here", span: before.span }] },
     );
   }
-  const made = before ?? makeParam(statement, name, shape, context);
-  if (made === null) return poison;
-  const value = context.session.addParam(made, shape, faultOf(statement.span, context.frame).span);
-  return tensorValue(value, statement.name.span);
-}
-
-function makeParam(statement: Param, name: string, shape: readonly number[], context: Context): Omit<DeclaredParam, "value"> | null {
   const initial = initialGraph(statement, shape, context);
   const tags = paramTags(statement, shape, context);
-  return initial === null || tags === null ? null : { name, initial, ...tags, span: statement.span };
+  if (initial === null || tags === null) return poison;
+  const declared = { name, initial, ...tags, span: statement.span };
+  const value = context.session.addParam(declared, shape, faultOf(statement.span, context.frame).span);
+  return tensorValue(value, statement.name.span);
 }
 
 function paramShape(statement: Param, context: Context): readonly number[] | null {
