@@ -8,6 +8,7 @@ import { keyOf, newBudget } from "./elaborate/context.ts";
 import { FileScopes } from "./elaborate/file-scope.ts";
 import { checkDefinition } from "./elaborate/generic.ts";
 import { type ElaboratedModel, elaborateModel } from "./elaborate/model.ts";
+import { lazily } from "./lazily.ts";
 import { libraryFolder } from "./library-folder.ts";
 import type { CheckedModel } from "./model.ts";
 import { loadProject, type Project, topLevelNames } from "./project.ts";
@@ -68,7 +69,7 @@ function check(path: string, project: Project): InspectedFile {
   const resolved = project.files.filter((file) => file === entry || !file.source.library);
   for (const file of resolved) resolveNames(file, file === project.prelude ? [] : preludeNames, builtins.keys(), diagnostics);
   const scopes = new FileScopes(builtinScope, project.prelude);
-  const hash = hashSources(project);
+  const hash = lazily(() => hashSources(project));
   const budget = newBudget();
   const { items } = entry.file;
   for (const item of items) if (item.kind === "Definition") checkDefinition(item, scopes.of(entry), budget, diagnostics);

@@ -27,6 +27,20 @@ const options = {
   logLevel: "warning",
 };
 
+/** Modules of Node that take milliseconds to load, of which most commands call nothing: each is required when one of its functions is first called. */
+const requiredLate = {
+  name: "required-late",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:(child_process|crypto|fs\/promises)$/ }, ({ path, namespace }) =>
+      namespace === "late" ? { path, external: true } : { path, namespace: "late" },
+    );
+    onLoad({ filter: /.*/, namespace: "late" }, async ({ path }) => {
+      const functions = Object.entries(await import(path)).filter(([name, value]) => typeof value === "function" && /^[a-z]/.test(name));
+      return { contents: functions.map(([name]) => `export const ${name} = (...args) => require("${path}").${name}(...args);`).join("\n") };
+    });
+  },
+};
+
 const commandLine = {
   entryPoints: [{ in: "cli/process.ts", out: "plec" }],
   format: "cjs",
@@ -35,6 +49,7 @@ const commandLine = {
   // Code that V8 has kept cannot import; every package that is not in the bundle can be required.
   supported: { "dynamic-import": false },
   banner: { js: `const urlOfScript = require("node:url").pathToFileURL(__filename).href;` },
+  plugins: [requiredLate],
 };
 
 const modules = {

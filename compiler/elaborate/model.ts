@@ -5,6 +5,7 @@ import { evaluateLoss, lossOperands } from "../check/losses.ts";
 import { checkUnused } from "../check/unused.ts";
 import { type Dim, dimsEqual, symbolDim } from "../ir/dim.ts";
 import type { DType, Graph, GraphInput, GraphOutput, GraphParam } from "../ir/graph.ts";
+import { lazily } from "../lazily.ts";
 import type { CheckedModel, ModelBank, ModelGroup, ModelLoss, ModelTask, ModelTransfer } from "../model.ts";
 import { prune } from "../passes/prune.ts";
 import { claim, declarePenalty } from "./body.ts";
@@ -49,7 +50,7 @@ export interface ElaboratedModel {
 export function elaborateModel(
   model: Model,
   scope: FileScope,
-  hash: string,
+  hash: () => string,
   budget: Budget,
   diagnostics: Diagnostic[],
 ): ElaboratedModel | null {
@@ -92,7 +93,7 @@ class Elaboration {
   }
 
   /** `outside` are findings about the file: with errors there, values may be missing that nothing here has reported. */
-  run(hash: string, outside: readonly Diagnostic[]): ElaboratedModel | null {
+  run(hash: () => string, outside: readonly Diagnostic[]): ElaboratedModel | null {
     const { model } = this.#declarations;
     this.#scope.evaluateAll();
     this.#checkRoutes();
@@ -119,11 +120,17 @@ class Elaboration {
       ],
     });
     checkUnused(this.#declarations, this.#scope, trained, this.#session);
+    const graph = lazily(() => prune(full));
+    const training = lazily(() => this.#trainingGraph(full, losses, penalties));
     const checked: CheckedModel = {
       name: model.name.text,
       doc: model.doc,
-      hash,
-      graph: prune(full),
+      get hash() {
+        return hash();
+      },
+      get graph() {
+        return graph();
+      },
       parameters: trained.params,
       inputs: [...this.#scope.inputs.values()].flatMap((input) => (input.info === null ? [] : [input.info])),
       groups: this.#modelGroups(),
@@ -133,7 +140,9 @@ class Elaboration {
       banks: this.#modelBanks(),
       penalties,
       losses,
-      training: this.#trainingGraph(full, losses, penalties),
+      get training() {
+        return training();
+      },
       trainingInputs: [...this.#trainingInputs].map(([name, { value }]) => ({ name, value })),
       outputs: this.#outputs.map(({ name, doc }) => ({ name, doc })),
       train,
