@@ -1,6 +1,6 @@
 import type { Block, Let, Output, Penalty, Require, Type } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
-import { builderOf, type Context, report, taskName } from "./context.ts";
+import { builderOf, type Context, contextWith, report, taskName } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { DimBinding, matchType } from "./match-type.ts";
 import { declareParam } from "./params.ts";
@@ -37,7 +37,7 @@ export function evaluateBody(block: Block, name: string, scope: LocalScope, cont
         break;
       }
       case "Penalty":
-        declarePenalty(statement, { ...context, place: context.place.child(statement.name.text) });
+        declarePenalty(statement, contextWith(context, { place: context.place.child(statement.name.text) }));
         break;
       case "Require":
         // What follows was written for arguments that meet the requirement.
@@ -53,7 +53,7 @@ export function evaluateBody(block: Block, name: string, scope: LocalScope, cont
 /** Evaluates a `let` and adds its names; several names take apart a list. */
 export function bindLet(statement: Let, scope: LocalScope, context: Context): void {
   const first = statement.names[0]?.text ?? "";
-  const inner = { ...context, place: context.place.child(first) };
+  const inner = contextWith(context, { place: context.place.child(first) });
   const value = claim(statement.type, evaluate(statement.value, inner), first, statement.value.span, scope, inner);
   for (const [name, part] of takeApart(statement, value, context)) scope.set(name, part);
 }
@@ -86,12 +86,18 @@ export function claim(
 ): StaticValue {
   if (type === null) return value;
   const local = new LocalScope(scope);
-  return matchType(type, value, new DimBinding(name, local, new Set()), { what: `\`${name}\``, name, span }, { ...context, scope: local });
+  return matchType(
+    type,
+    value,
+    new DimBinding(name, local, new Set()),
+    { what: `\`${name}\``, name, span },
+    contextWith(context, { scope: local }),
+  );
 }
 
 function evaluateOutput(statement: Output, scope: LocalScope, context: Context): StaticValue {
   const name = statement.name.text;
-  const inner = { ...context, place: context.place.child(name) };
+  const inner = contextWith(context, { place: context.place.child(name) });
   return claim(statement.type, evaluate(statement.value, inner), name, statement.value.span, scope, inner);
 }
 
@@ -123,7 +129,7 @@ function meetsRequirement(statement: Require, name: string, context: Context): b
     // The caller broke it, so the caller's place is the place of the finding.
     const at = context.frame?.span ?? statement.span;
     report(
-      { ...context, frame: context.frame?.parent ?? null },
+      contextWith(context, { frame: context.frame?.parent ?? null }),
       "call/requirement",
       at,
       { callee: name, message: statement.message.value },

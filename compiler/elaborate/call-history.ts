@@ -4,7 +4,7 @@ import type { GivenArgument } from "./call.ts";
 import { type Context, type DeclaredParam, type DeclaredPenalty, type Frame, faultOf, type NodeOrigin, taskName } from "./context.ts";
 import { Patience, Reads, Signature, WatchedFields } from "./signature.ts";
 import { shapesEqual } from "./tensors.ts";
-import { type DefinitionFunction, poison, type StaticValue } from "./value.ts";
+import { type DefinitionFunction, poison, type StaticValue, tensorWith } from "./value.ts";
 
 /** Something that evaluation has added to a model. */
 export type Step =
@@ -110,7 +110,7 @@ export class CallHistory {
           const { param } = step;
           const { type, node } = param.value;
           const at = node.span === pastFault ? fault : (node.span as Span);
-          const make = () => session.addParam({ ...param, name: pathOf(param.name) }, type.shape as number[], at);
+          const make = () => session.addParam(pathOf(param.name), param, type.shape as number[], at);
           copies.set(param.value, sharedWith(param) ?? make());
           break;
         }
@@ -170,7 +170,10 @@ function withTensors(value: StaticValue, copies: ReadonlyMap<Value, Value>): Sta
     new Map([...values].map(([name, item]) => [name, withTensors(item, copies)]));
   switch (value.kind) {
     case "tensor":
-      return { ...value, value: copies.get(value.value) as Value, members: value.members === null ? null : copyAll(value.members) };
+      return tensorWith(value, {
+        value: copies.get(value.value) as Value,
+        members: value.members === null ? null : copyAll(value.members),
+      });
     case "list":
       return { ...value, items: value.items.map((item) => withTensors(item, copies)) };
     case "record":

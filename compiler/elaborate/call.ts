@@ -2,13 +2,21 @@ import type { Definition, Parameter } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { evaluateBody } from "./body.ts";
-import { type Context, type Frame, limits, report } from "./context.ts";
+import { type Context, contextWith, type Frame, limits, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
 import { DimBinding, formatType, matchType } from "./match-type.ts";
 import { LocalScope, type Scope } from "./scope.ts";
 import { listNames } from "./subscript.ts";
-import { type DefinitionFunction, type FunctionValue, type LambdaFunction, lengthOf, poison, type StaticValue } from "./value.ts";
+import {
+  type DefinitionFunction,
+  type FunctionValue,
+  type LambdaFunction,
+  lengthOf,
+  poison,
+  type StaticValue,
+  tensorWith,
+} from "./value.ts";
 
 /** An argument as given: by position when it has no name. */
 export interface GivenArgument {
@@ -72,7 +80,7 @@ function reportDepth(context: Context): StaticValue {
   const start = circle.indexOf(first);
   const way = [...circle.slice(start), ...circle.slice(0, start)].map(({ callee }) => callee ?? "(…) => …");
   const names = repeat < 0 ? way : [...way.reverse(), way[0] as string];
-  return report({ ...context, frame: null }, "call/recursive", first.span, { limit: limits.callDepth, cycle: names.join(" → ") });
+  return report(contextWith(context, { frame: null }), "call/recursive", first.span, { limit: limits.callDepth, cycle: names.join(" → ") });
 }
 
 /** Puts arguments into the slots of the parameters; null once something was reported. */
@@ -192,7 +200,7 @@ function evaluateDefinition(
   if (returned.kind !== "tensor") return returned;
   // A module that wraps another one passes on what that one offers.
   const offered = new Map([...(returned.members ?? []), ...members]);
-  return { ...returned, span, members: offered.size > 0 ? offered : null, made: definition };
+  return tensorWith(returned, { span, members: offered.size > 0 ? offered : null, made: definition });
 }
 
 function matchParameter(
@@ -208,7 +216,7 @@ function matchParameter(
   const subject = { what: `\`${name}\` of \`${callee}\``, name };
   // Findings about what the caller gave are the caller's, so the notes start from its frame.
   if (slot !== undefined)
-    return matchType(parameter.type, slot.value, binding, { ...subject, span: slot.span }, { ...inside, frame: outside.frame });
+    return matchType(parameter.type, slot.value, binding, { ...subject, span: slot.span }, contextWith(inside, { frame: outside.frame }));
   if (parameter.defaultValue !== null) {
     return matchType(
       parameter.type,

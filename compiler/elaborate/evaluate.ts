@@ -2,7 +2,7 @@ import type { Argument, Call, Comprehension, Conditional, Expr, Member, Pipe, Re
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { applyFunction, type GivenArgument } from "./call.ts";
-import { type Context, report, taskName } from "./context.ts";
+import { type Context, contextWith, report, taskName } from "./context.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { LocalScope, lookupName } from "./scope.ts";
 import { evaluateSubscript, fieldOf, listNames, takeSlice } from "./subscript.ts";
@@ -17,6 +17,7 @@ import {
   recordValue,
   type StaticValue,
   stringValue,
+  tensorWith,
 } from "./value.ts";
 
 /** The value of an expression. Findings are reported into the session, and their value is poison. */
@@ -85,7 +86,7 @@ function evaluateReference(expr: Reference, context: Context): StaticValue {
     const help = task !== null ? `task \`${task}\` has no such name: an \`output\` of a flow exists for the tasks of that flow` : null;
     return report(context, "name/unknown", expr.span, { name: expr.name }, { help });
   }
-  return value.kind === "tensor" ? { ...value, span: expr.span } : value;
+  return value.kind === "tensor" ? tensorWith(value, { span: expr.span }) : value;
 }
 
 function evaluateMember(expr: Member, context: Context): StaticValue {
@@ -177,7 +178,7 @@ function collect(expr: Comprehension, depth: number, context: Context, items: St
     if (!context.session.spend(clause.span)) return false;
     const scope = new LocalScope(context.scope, [[clause.name.text, value]]);
     if (clause.index !== null) scope.set(clause.index.text, numberValue(i));
-    const inner: Context = { ...context, scope, place: context.place.child(String(i)) };
+    const inner = contextWith(context, { scope, place: context.place.child(String(i)) });
     if (clause.condition !== null) {
       const condition = evaluate(clause.condition, inner);
       if (condition.kind === "poison") return false;
@@ -219,7 +220,8 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
   if (call.per !== null) {
     context.session.calls.forbidRepeat(); // Whom it is shared with depends on the task.
     const { sharing } = place;
-    if (sharing === null && context.session.generic) return applyFunction(callee, all, { ...context, place }, call.span, call.callee.span);
+    if (sharing === null && context.session.generic)
+      return applyFunction(callee, all, contextWith(context, { place }), call.span, call.callee.span);
     if (sharing === null) return report(context, "per/nothing-to-share", call.per.span, { unit: call.per.unit });
     if (!place.canShare(call.per.unit)) return report(context, "per/narrower", call.per.span, { unit: call.per.unit, around: sharing });
     if (call.per.unit === "group" && context.group === null) {
@@ -227,7 +229,7 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
     }
     place = place.share(call.per.unit);
   }
-  return applyFunction(callee, all, { ...context, place }, call.span, call.callee.span);
+  return applyFunction(callee, all, contextWith(context, { place }), call.span, call.callee.span);
 }
 
 /** `all(name)` takes a name and not its value, which has none outside of a task. */

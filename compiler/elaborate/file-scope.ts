@@ -1,7 +1,7 @@
 import type { Const, Definition } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import type { ImportedName, LoadedFile } from "../project.ts";
-import { type Context, report } from "./context.ts";
+import { type Context, contextWith, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
 import { Place } from "./place.ts";
@@ -61,7 +61,10 @@ export class FileScope implements Scope {
     this.#known.set(name, "busy");
     return this.#keep(
       name,
-      evaluate(item.value, { ...context, scope: this, place: Place.root.child(name), labels: labelCalls(item.value), frame: null }),
+      evaluate(
+        item.value,
+        contextWith(context, { scope: this, place: Place.root.child(name), labels: labelCalls(item.value), frame: null }),
+      ),
     );
   }
 

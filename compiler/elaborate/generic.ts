@@ -3,7 +3,7 @@ import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import { type Dim, symbolDim } from "../ir/dim.ts";
 import { define } from "./builtins/define.ts";
 import { applyFunction, dimVariables, type GivenArgument } from "./call.ts";
-import { type Budget, type Context, Session } from "./context.ts";
+import { type Budget, type Context, contextWith, Session } from "./context.ts";
 import { evaluateDimExpr } from "./dims.ts";
 import type { FileScope } from "./file-scope.ts";
 import { Place } from "./place.ts";
@@ -42,7 +42,7 @@ export function checkDefinition(definition: Definition, scope: FileScope, budget
     given.push({ name: parameter.name.text, nameSpan: null, value, span: parameter.span });
   }
   const callee: FunctionValue = { kind: "function", form: "definition", definition, scope };
-  applyFunction(callee, given, { ...context, scope }, definition.name.span, definition.name.span);
+  applyFunction(callee, given, contextWith(context, { scope }), definition.name.span, definition.name.span);
   if (session.undecided || definition.body.statements.some((statement) => statement.kind === "Require")) return;
   diagnostics.push(
     ...found.map((diagnostic) => ({ ...diagnostic, notes: diagnostic.notes.filter((note) => note.span !== definition.name.span) })),

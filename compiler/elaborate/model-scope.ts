@@ -3,7 +3,7 @@ import type { Span } from "../../dsl/source.ts";
 import { type Declarations, type NamedItem, settingOf } from "../check/declarations.ts";
 import { type Dim, dimsEqual, symbolDim } from "../ir/dim.ts";
 import { claim, takeApart } from "./body.ts";
-import { type Context, report } from "./context.ts";
+import { type Context, contextWith, report } from "./context.ts";
 import { toInteger } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { type DeclaredInput, declareInput } from "./inputs.ts";
@@ -23,6 +23,7 @@ import {
   type StaticValue,
   stringValue,
   type TensorValue,
+  tensorWith,
   textField,
 } from "./value.ts";
 
@@ -67,7 +68,7 @@ export class ModelScope implements Scope {
 
   /** The context of model-level expressions, for one unit or none. */
   contextFor(unit: { readonly task: RecordValue | null; readonly group: RecordValue | null } = { task: null, group: null }): Context {
-    return { ...this.#base, task: unit.task, group: unit.group };
+    return contextWith(this.#base, unit);
   }
 
   lookup(name: string, context: Context, span: Span): StaticValue | undefined {
@@ -159,16 +160,16 @@ export class ModelScope implements Scope {
   #evaluateItem(item: Exclude<NamedItem, Let>, unit: EvaluationUnit | null, context: Context): StaticValue {
     switch (item.kind) {
       case "Const":
-        return evaluate(item.value, { ...context, labels: labelCalls(item.value) });
+        return evaluate(item.value, contextWith(context, { labels: labelCalls(item.value) }));
       case "DimDeclaration":
         return numberValue(symbolDim(item.name.text));
       case "Input": {
-        const declared = declareInput(item, { ...context, labels: labelCalls(item.defaultValue ?? noCalls) });
+        const declared = declareInput(item, contextWith(context, { labels: labelCalls(item.defaultValue ?? noCalls) }));
         this.inputs.set(item.name.text, declared);
         return declared.tensor;
       }
       case "Param":
-        return declareParam(item, { ...context, labels: labelCalls(item.initial) });
+        return declareParam(item, contextWith(context, { labels: labelCalls(item.initial) }));
       case "Bank":
         return this.#evaluateBank(item, unit, context);
     }
@@ -176,7 +177,7 @@ export class ModelScope implements Scope {
 
   #evaluateLet(item: Let, unit: EvaluationUnit | null, context: Context): readonly (readonly [string, StaticValue])[] {
     const name = item.names[0]?.text ?? "";
-    const inner = { ...context, place: placeOf(name, unit), labels: labelCalls(item.value) };
+    const inner = contextWith(context, { place: placeOf(name, unit), labels: labelCalls(item.value) });
     return takeApart(item, claim(item.type, evaluate(item.value, inner), name, item.value.span, this, inner), inner);
   }
 
@@ -192,7 +193,7 @@ export class ModelScope implements Scope {
         spans.set(name, before ?? entry.name.span);
         fields.set(
           name,
-          this.#evaluateEntry(bank, entry, name, unit, { ...context, place: place.child(name), labels: labelCalls(entry.value) }),
+          this.#evaluateEntry(bank, entry, name, unit, contextWith(context, { place: place.child(name), labels: labelCalls(entry.value) })),
         );
       }
     }
@@ -229,7 +230,7 @@ export class ModelScope implements Scope {
       });
     }
     this.entries.push({ bank, entry, name, unit: unit?.unit ?? null, path: context.place.path, tensor: value });
-    return { ...value, span: entry.name.span };
+    return tensorWith(value, { span: entry.name.span });
   }
 }
 

@@ -9,7 +9,7 @@ import { lazily } from "../lazily.ts";
 import type { CheckedModel, ModelBank, ModelGroup, ModelLoss, ModelTask, ModelTransfer } from "../model.ts";
 import { prune } from "../passes/prune.ts";
 import { claim, declarePenalty } from "./body.ts";
-import { type Budget, type Context, type DeclaredParam, report, Session } from "./context.ts";
+import { type Budget, type Context, contextWith, type DeclaredParam, report, Session } from "./context.ts";
 import { toNumber } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import type { FileScope } from "./file-scope.ts";
@@ -214,7 +214,7 @@ class Elaboration {
   #evaluateOutput(output: Output, results: ReadonlyMap<string, TaskResult>): void {
     for (const { suffix, context, scope } of this.#unitContexts(output, results)) {
       const name = output.name.text;
-      const inner = { ...context, labels: labelCalls(output.value) };
+      const inner = contextWith(context, { labels: labelCalls(output.value) });
       const value = claim(output.type, evaluate(output.value, inner), name, output.value.span, scope, inner);
       // `none` is how an output leaves out a task.
       if (value.kind === "poison" || value.kind === "none") continue;
@@ -233,7 +233,7 @@ class Elaboration {
   #evaluatePenalty(penalty: Penalty, results: ReadonlyMap<string, TaskResult>): void {
     for (const { context } of this.#unitContexts(penalty, results)) {
       const scope: Scope = { parent: context.scope, lookup: (name) => this.#trainingName(name, context, penalty.span) };
-      declarePenalty(penalty, { ...context, scope, labels: labelCalls(penalty.value) });
+      declarePenalty(penalty, contextWith(context, { scope, labels: labelCalls(penalty.value) }));
     }
   }
 
@@ -261,7 +261,7 @@ class Elaboration {
       if (settings === undefined || settings.loss === null) return [];
       const { loss, kind, width, record } = settings;
       const base = this.#scope.contextFor();
-      const context = { ...base, place: placeOf("loss", { per: "task", unit: task, record }) };
+      const context = contextWith(base, { place: placeOf("loss", { per: "task", unit: task, record }) });
       const { logits, labels } = lossOperands(kind, width);
       const label = this.#trainingInput(`label/${task}`, labels.dtype, labels.shape, loss.span);
       const result = results.get(task)?.logit;
@@ -322,7 +322,7 @@ class Elaboration {
       const { record } = this.#settings.get(task) as TaskSettings;
       const base = this.#scope.contextFor({ task: record, group: groupRecord(record) });
       const own = new LocalScope(scope, [...result.outputs, ["logit", result.logit], ["prediction", result.prediction]]);
-      const context = { ...base, scope: own, place: placeOf(name, { per: "task", unit: task, record }) };
+      const context = contextWith(base, { scope: own, place: placeOf(name, { per: "task", unit: task, record }) });
       return { suffix: `/${task}`, context, scope: own };
     });
   }

@@ -4,7 +4,7 @@ import { GraphBuilder } from "../ir/builder.ts";
 import { type Dim, dimsEqual, formatShape } from "../ir/dim.ts";
 import type { Graph, Value } from "../ir/graph.ts";
 import { applyFunction } from "./call.ts";
-import { builderOf, type Context, faultOf, report } from "./context.ts";
+import { builderOf, type Context, contextWith, faultOf, report } from "./context.ts";
 import { evaluateDimExpr } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { formatType } from "./match-type.ts";
@@ -33,8 +33,8 @@ export function declareParam(statement: Param, context: Context): StaticValue {
   const initial = initialGraph(statement, shape, context);
   const tags = paramTags(statement, shape, context);
   if (initial === null || tags === null) return poison;
-  const declared = { name, initial, ...tags, span: statement.span };
-  const value = context.session.addParam(declared, shape, faultOf(statement.span, context.frame).span);
+  const declared = { initial, ...tags, span: statement.span };
+  const value = context.session.addParam(name, declared, shape, faultOf(statement.span, context.frame).span);
   return tensorValue(value, statement.name.span);
 }
 
@@ -71,7 +71,7 @@ function paramShape(statement: Param, context: Context): readonly number[] | nul
 
 /** The initialiser as a graph of its own, evaluated when weights are made. */
 function initialGraph(statement: Param, shape: readonly number[], context: Context): Graph | null {
-  const inner: Context = { ...context, initial: { shape, builder: new GraphBuilder(), own: new Set() } };
+  const inner = contextWith(context, { initial: { shape, builder: new GraphBuilder(), own: new Set() } });
   const given = evaluate(statement.initial, inner);
   if (given.kind !== "function") return graphOfInitial(statement, given, shape, inner);
   // `= xavier_uniform` names an initialiser, which is called for the value.

@@ -10,7 +10,7 @@ import { evaluateBody } from "./body.ts";
 import { define, tensorAt } from "./builtins/define.ts";
 import { builtins } from "./builtins/table.ts";
 import { applyFunction, type GivenArgument } from "./call.ts";
-import { type Context, report } from "./context.ts";
+import { type Context, contextWith, report } from "./context.ts";
 import { toInteger, toNumber } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
@@ -282,7 +282,7 @@ export class Flows {
     const unit = { per: "task", unit: task.name.text, record } as const;
     const base = this.#scope.contextFor({ task: record, group: groupRecord(record) });
     const scope = new LocalScope({ parent: this.#scope, lookup: (name) => this.#flowName(name, task, flow) });
-    const context: Context = { ...base, scope, place: placeOf("flow", unit), labels: labelCalls(flow.body) };
+    const context = contextWith(base, { scope, place: placeOf("flow", unit), labels: labelCalls(flow.body) });
     const { result, members } = evaluateBody(flow.body, `the flow of ${task.name.text}`, scope, context);
     if (result.kind === "poison") return null;
     const returned = flow.body.statements.find((statement) => statement.kind === "Return");
@@ -354,13 +354,13 @@ export class Flows {
 
   #applyTransfer(x: StaticValue, transfer: Transfer, context: Context): StaticValue {
     const outside = this.#scope.contextFor();
-    const partial = partialCall(transfer.value, { ...outside, labels: labelCalls(transfer.value) });
+    const partial = partialCall(transfer.value, contextWith(outside, { labels: labelCalls(transfer.value) }));
     const source = this.source(transfer.from.text);
     if (partial === null || source.kind === "poison") return poison;
     const { span } = transfer.value;
     const first = [x, source].map((value) => ({ name: null, nameSpan: null, value, span }));
     const place = context.place.child("transfers").child(transfer.from.text);
-    return applyFunction(partial.fn, [...first, ...partial.given], { ...context, place }, span, span);
+    return applyFunction(partial.fn, [...first, ...partial.given], contextWith(context, { place }), span, span);
   }
 }
 
@@ -417,7 +417,13 @@ function activate(logit: TensorValue, settings: TaskSettings, span: Span, contex
   }
   if (activation === null) return logit;
   const place = context.place.child("prediction");
-  const value = applyFunction(activation, [{ name: null, nameSpan: null, value: logit, span }], { ...context, place }, span, span);
+  const value = applyFunction(
+    activation,
+    [{ name: null, nameSpan: null, value: logit, span }],
+    contextWith(context, { place }),
+    span,
+    span,
+  );
   if (value.kind === "poison") return null;
   if (
     value.kind === "tensor" &&
@@ -436,7 +442,7 @@ function activate(logit: TensorValue, settings: TaskSettings, span: Span, contex
 /** f32[B, 1] as f32[B], for results that hold one number for each customer. */
 export function squeezeWidth(value: TensorValue, name: string, context: Context): TensorValue | null {
   const squeezed = makeTensor(
-    { ...context, place: context.place.child(name) },
+    contextWith(context, { place: context.place.child(name) }),
     "reshape",
     [value],
     { shape: [symbolDim("B")] },

@@ -149,8 +149,18 @@ export function recordValue(title: string, fields: ReadonlyMap<string, StaticVal
   return { kind: "record", title, fields };
 }
 
-export function tensorValue(value: ir.Value, span: Span, extra: Partial<Omit<TensorValue, "kind" | "value" | "span">> = {}): TensorValue {
-  return { kind: "tensor", value, span, stretch: null, slices: null, vocabulary: null, members: null, made: null, ...extra };
+type OfTensor = Partial<Omit<TensorValue, "kind">>;
+
+export function tensorValue(value: ir.Value, span: Span, extra: Omit<OfTensor, "value" | "span"> = {}): TensorValue {
+  const { stretch = null, slices = null, vocabulary = null, members = null, made = null } = extra;
+  return { kind: "tensor", value, span, stretch, slices, vocabulary, members, made };
+}
+
+/** As `{ ...tensor, ...changes }`, spelled out: for each field that a literal has twice V8 leaves compiled code. */
+export function tensorWith(tensor: TensorValue, changes: OfTensor): TensorValue {
+  const { value = tensor.value, span = tensor.span, stretch = tensor.stretch, slices = tensor.slices } = changes;
+  const { vocabulary = tensor.vocabulary, members = tensor.members, made = tensor.made } = changes;
+  return { kind: "tensor", value, span, stretch, slices, vocabulary, members, made };
 }
 
 export function formatTensorType(type: ir.TensorType): string {

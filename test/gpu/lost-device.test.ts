@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { checkFile } from "../../compiler/driver.ts";
 import { DeviceLost, type Engine } from "../../runtime/engine.ts";
-import { openChecked } from "../../runtime/open-model.ts";
 import { generateBatch } from "../../runtime/generate.ts";
+import { openChecked } from "../../runtime/open-model.ts";
 import { weightsOf } from "../../runtime/weights-of.ts";
 import { runCli } from "../cli/run-cli.ts";
 
