@@ -1,4 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../cli/main.ts";
@@ -82,6 +84,67 @@ describe("the bundled command line", () => {
       expect.arrayContaining(["onnx-proto", "onnxruntime-node", "protobufjs"]),
     );
     expect(heavyPackagesOf(["types", spec])).toEqual(["ts-morph"]);
+  });
+
+  /** Modules of Node, of those that are required late, which a command has loaded by its end. */
+  function lateModulesOf(...args: readonly string[]): readonly string[] {
+    const script = folder.path("tell-modules.cjs");
+    writeFileSync(script, `process.on("exit", () => process._rawDebug(process.moduleLoadList.join("\\n")));`);
+    const { stderr } = spawnSync(process.execPath, ["--require", script, bin, ...args], { encoding: "utf8" });
+    return ["child_process", "crypto", "fs/promises"].filter((name) => stderr.split("\n").includes(`NativeModule ${name}`));
+  }
+
+  it("loads modules of Node where they are called", () => {
+    expect(lateModulesOf("check", spec)).toEqual([]);
+    expect(lateModulesOf("summary", spec)).toEqual(["crypto"]);
+    expect(lateModulesOf("compile", spec, "-o", folder.path("late.onnx"))).toEqual(["crypto", "fs/promises"]);
+  });
+});
+
+describe("code that V8 has compiled", () => {
+  const installed = temporaryFolder();
+  const dist = installed.path("dist");
+  beforeAll(() => {
+    for (const name of ["bin", "dist"]) mkdirSync(installed.path(name));
+    for (const name of ["bin/plec.cjs", "dist/plec.cjs", "package.json"]) copyFileSync(join(root, name), installed.path(name));
+    for (const name of ["specs", "node_modules"]) symlinkSync(join(root, name), installed.path(name));
+  });
+  afterAll(() => installed.remove());
+
+  const kept = () => readdirSync(dist).filter((name) => name.endsWith(".cache"));
+  function explain(): string {
+    const { stdout, stderr } = spawnSync(process.execPath, [installed.path("bin/plec.cjs"), "explain", "dim/mismatch"], {
+      encoding: "utf8",
+    });
+    expect(stderr).toBe("");
+    return stdout;
+  }
+
+  it("is kept by the first run of a command, and once more by the second", () => {
+    const said = explain();
+    expect(said).toContain("dim/mismatch");
+    expect(kept()).toEqual([expect.stringMatching(/\.explain\.first\.cache$/)]);
+    const first = statSync(join(dist, kept()[0] as string)).size;
+    expect(explain()).toBe(said);
+    expect(kept()).toEqual([expect.stringMatching(/\d-\w+\.explain\.cache$/)]);
+    const file = join(dist, kept()[0] as string);
+    const { size, mtimeMs } = statSync(file);
+    expect(size).toBeGreaterThanOrEqual(first);
+    expect(explain()).toBe(said);
+    expect(statSync(file).mtimeMs).toBe(mtimeMs);
+  });
+
+  it.each([
+    ["cut off", (data: Buffer) => data.subarray(0, data.length / 2)],
+    ["empty", () => Buffer.alloc(0)],
+    ["something else", () => Buffer.from("nothing that V8 has written")],
+  ])("is made anew where it is %s", (_, spoil) => {
+    const said = explain();
+    const file = join(dist, kept()[0] as string);
+    const whole = readFileSync(file);
+    writeFileSync(file, spoil(whole));
+    expect(explain()).toBe(said);
+    expect(readFileSync(file).length).toBeGreaterThan(whole.length / 2);
   });
 });
 
