@@ -48,7 +48,8 @@ function run() {
   const [first, second] = [`${stem}.first.cache`, `${stem}.cache`];
   const ofSecond = read(second);
   const cachedData = ofSecond ?? read(first);
-  const script = new vm.Script(Module.wrap(readFileSync(entry, "utf8")), { filename: entry, cachedData });
+  // The build is ASCII, which Node reads faster as Latin-1 than as UTF-8.
+  const script = new vm.Script(readFileSync(entry, "latin1"), { filename: entry, cachedData });
   process.on("exit", (code) => {
     if (code > 1 || (ofSecond !== undefined && !script.cachedDataRejected)) return;
     write(cachedData === undefined ? first : second, script.createCachedData());

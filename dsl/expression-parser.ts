@@ -124,15 +124,16 @@ export abstract class ExpressionParser extends RecoveringParser {
 
   protected expression(): ast.Expr {
     this.enter();
-    const expr = this.atLambda() ? this.lambda() : this.nextIs(t.If) ? this.conditional() : this.operation();
+    const first = this.peek().tokenType;
+    const expr = this.atLambda(first) ? this.lambda() : first === t.If ? this.conditional() : this.operation();
     this.leave();
     return expr;
   }
 
   /** `( names ) =>`, or `->` or a bare name for it: decided by looking ahead to the closing parenthesis. */
-  private atLambda(): boolean {
-    if (this.nextIs(t.FatArrow, 2)) return this.nextIsName();
-    if (!this.nextIs(t.LParen)) return false;
+  private atLambda(first: TokenType): boolean {
+    if (this.nextIs(t.FatArrow, 2)) return t.isName(first);
+    if (first !== t.LParen) return false;
     let offset = 2;
     while (this.nextIsName(offset) || this.nextIs(t.Comma, offset)) offset += 1;
     return this.nextIs(t.RParen, offset) && (this.nextIs(t.FatArrow, offset + 1) || this.nextIs(t.Arrow, offset + 1));
@@ -213,7 +214,7 @@ export abstract class ExpressionParser extends RecoveringParser {
 
   private operand(): Operand {
     const prefixes: Lexeme[] = [];
-    while (this.nextIs(t.Minus) || this.nextIs(t.Not)) {
+    for (let next = this.peek().tokenType; next === t.Minus || next === t.Not; next = this.peek().tokenType) {
       prefixes.push(this.advance());
       if (prefixes.length > chainLimit) this.tooDeep(this.peek(0));
     }
@@ -222,13 +223,14 @@ export abstract class ExpressionParser extends RecoveringParser {
 
   private postfix(): ast.Expr {
     const start = this.peek();
-    this.refuseNextPart();
+    if (start.firstOnLine) this.refuseNextPart(start);
     let expr = this.primary(start);
     for (let chain = 0; ; chain += 1) {
-      if (chain > chainLimit) this.tooDeep(this.peek());
-      if (this.nextIs(t.Dot)) expr = this.member(start, expr);
-      else if (this.nextIs(t.LParen)) expr = this.call(start, expr);
-      else if (this.nextIs(t.LSquare)) expr = this.subscript(start, expr);
+      const next = this.peek();
+      if (chain > chainLimit) this.tooDeep(next);
+      if (next.tokenType === t.Dot) expr = this.member(start, expr);
+      else if (next.tokenType === t.LParen) expr = this.call(start, expr);
+      else if (next.tokenType === t.LSquare) expr = this.subscript(start, expr);
       else return expr;
     }
   }
@@ -281,6 +283,7 @@ export abstract class ExpressionParser extends RecoveringParser {
   // ── primaries ─────────────────────────────────────────────────────────────
 
   private primary(start: Lexeme): ast.Expr {
+    if (t.isName(start.tokenType)) return this.reference();
     switch (start.tokenType) {
       case t.NumberToken:
         return this.number();

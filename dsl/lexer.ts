@@ -51,20 +51,30 @@ export function lex(source: Source): LexResult {
     if (diagnostics.length < findingLimit) diagnostics.push(makeDiagnostic(syntaxCatalogue, code, span, values, details));
   };
   const tokens: Lexeme[] = [];
-  let previousEnd = 0;
-  for (const token of raw as Lexeme[]) {
-    token.end = token.startOffset + token.image.length;
-    const kept = sortToken(token, source, report);
-    if (!kept) continue;
-    token.index = tokens.length;
-    token.firstOnLine = tokens.length === 0 || hasLineEnd(source.text, previousEnd, token.startOffset);
-    token.column0 = token.startOffset === 0 || source.text.charCodeAt(token.startOffset - 1) === 10;
-    token.depth = 0;
-    previousEnd = token.end;
-    tokens.push(token);
+  // Where the line of the token before ends.
+  let lineEnd = -1;
+  for (const token of raw) {
+    const tokenType = typeOf(token, source, report);
+    if (tokenType === null) continue;
+    const { image, startOffset } = token;
+    const end = startOffset + image.length;
+    const firstOnLine = startOffset > lineEnd;
+    if (firstOnLine) lineEnd = lineEndAfter(source.text, end);
+    // A new object with all fields: one to which fields are added takes V8 longer to make and to read.
+    tokens.push({
+      image,
+      tokenType,
+      tokenTypeIdx: tokenType.tokenTypeIdx as number,
+      startOffset,
+      index: tokens.length,
+      end,
+      firstOnLine,
+      column0: firstOnLine && (startOffset === 0 || source.text[startOffset - 1] === "\n"),
+      depth: 0,
+    });
   }
   reportStray(source, errors, report);
-  for (let i = 0; i < 4; i += 1) tokens.push(endOfFile(source, tokens.length));
+  for (let i = 0; i < 4; i += 1) tokens.push(endOfText(source.text.length, tokens.length));
   const comments = (groups.comments as IToken[]).map((token) => toComment(token, source));
   return { tokens, comments, diagnostics };
 }
@@ -76,96 +86,85 @@ type Report = <C extends SyntaxCode>(
   details?: Details,
 ) => void;
 
-/** Gives a token its final type; false drops it. */
-function sortToken(token: Lexeme, source: Source, report: Report): boolean {
-  const type = token.tokenType;
-  const retype = (next: TokenType): void => {
-    token.tokenType = next;
-    token.tokenTypeIdx = next.tokenTypeIdx as number;
-  };
-  if (type === t.Word) {
-    const keyword = t.keywords.get(token.image);
-    if (keyword !== undefined) retype(keyword);
-    return true;
-  }
-  if (type === t.NumberToken) {
-    checkRange(token, source, report);
-    return true;
-  }
-  const span = { source, start: token.startOffset, end: token.end };
-  if (type === t.StringToken) {
-    checkEscapes(token, source, report);
-    return true;
-  }
+/** The final type of a token; null drops it. */
+function typeOf(token: IToken, source: Source, report: Report): TokenType | null {
+  const { image, tokenType: type, startOffset: start } = token;
+  if (type === t.Word) return t.keywords.get(image) ?? type;
+  if (type === t.NumberToken) checkRange(image, start, source, report);
+  else if (type === t.StringToken) checkEscapes(image, start, source, report);
+  return t.slips.has(type) ? typeOfSlip(token, source, report) : type;
+}
+
+/** Reports a slip of another language, and gives the type that was meant; null where nothing was. */
+function typeOfSlip({ image, tokenType: type, startOffset: start }: IToken, source: Source, report: Report): TokenType | null {
+  const end = start + image.length;
+  const span = { source, start, end };
   const intended = t.meant.get(type);
   if (intended !== undefined) {
-    const text = spaced(intended.text, source.text, token);
+    const text = spaced(intended.text, source.text, start, end);
     const fix = { title: `Replace by \`${intended.text}\``, edits: [{ span, text }], safe: true };
-    report("syntax/operator", span, { found: token.image, meant: intended.text }, { fixes: [fix] });
-    retype(intended.type);
-    return true;
+    report("syntax/operator", span, { found: image, meant: intended.text }, { fixes: [fix] });
+    return intended.type;
   }
   switch (type) {
     case t.UnterminatedString:
       report("syntax/unterminated-string", span, {});
-      retype(t.StringToken);
-      return true;
+      return t.StringToken;
     case t.SingleQuoted: {
-      const text = `"${token.image.slice(1, -1).replaceAll('"', '\\"').replaceAll("\\'", "'")}"`;
+      const text = `"${image.slice(1, -1).replaceAll('"', '\\"').replaceAll("\\'", "'")}"`;
       report(
         "syntax/quotes",
         span,
         {},
         { help: `write ${text}`, fixes: [{ title: "Use double quotes", edits: [{ span, text }], safe: true }] },
       );
-      retype(t.StringToken);
-      return true;
+      return t.StringToken;
     }
     case t.BadNumber:
     case t.LeadingDotNumber: {
-      const help = type === t.LeadingDotNumber ? `write 0${token.image}` : null;
-      report("syntax/number", span, { text: shorten(token.image) }, { help });
-      retype(t.NumberToken);
-      return true;
+      const help = type === t.LeadingDotNumber ? `write 0${image}` : null;
+      report("syntax/number", span, { text: shorten(image) }, { help });
+      return t.NumberToken;
     }
     case t.BlockComment:
-      if (token.image.length >= 4 && token.image.endsWith("*/")) report("syntax/comment", span, {}, { help: "start each line with `//`" });
+      if (image.length >= 4 && image.endsWith("*/")) report("syntax/comment", span, {}, { help: "start each line with `//`" });
       else report("syntax/unterminated-comment", { ...span, end: span.start + 2 }, {});
-      return false;
+      return null;
     case t.HashComment: {
       const edits = [{ span: { ...span, end: span.start + 1 }, text: "//" }];
       report("syntax/comment", { ...span, end: span.start + 1 }, {}, { fixes: [{ title: "Write `//`", edits, safe: true }] });
-      return false;
+      return null;
     }
     case t.Semicolon:
       report("syntax/semicolon", span, {}, { fixes: [{ title: "Remove `;`", edits: [{ span, text: "" }], safe: true }] });
-      return false;
+      return null;
     default:
-      return true;
+      return type;
   }
 }
 
 /** `a&&b` needs spaces around the word that replaces the sign. */
-function spaced(word: string, text: string, token: Lexeme): string {
+function spaced(word: string, text: string, start: number, end: number): string {
   if (word === "^") return word;
-  const before = /\w/.test(text[token.startOffset - 1] ?? "") ? " " : "";
-  const after = /\s/.test(text[token.end] ?? " ") ? "" : " ";
+  const before = /\w/.test(text[start - 1] ?? "") ? " " : "";
+  const after = /\s/.test(text[end] ?? " ") ? "" : " ";
   return `${before}${word}${after}`;
 }
 
-function checkRange(token: Lexeme, source: Source, report: Report): void {
-  const value = Number(token.image);
-  const span = { source, start: token.startOffset, end: token.end };
-  if (!Number.isFinite(value)) report("syntax/number-range", span, { text: shorten(token.image), problem: "too large for a number" });
-  else if (/^\d+$/.test(token.image) && !Number.isSafeInteger(value))
-    report("syntax/number-range", span, { text: shorten(token.image), problem: "beyond 2^53 - 1, where whole numbers stop being exact" });
+function checkRange(image: string, start: number, source: Source, report: Report): void {
+  const value = Number(image);
+  if (value <= Number.MAX_SAFE_INTEGER) return;
+  const span = { source, start, end: start + image.length };
+  if (!Number.isFinite(value)) report("syntax/number-range", span, { text: shorten(image), problem: "too large for a number" });
+  else if (/^\d+$/.test(image))
+    report("syntax/number-range", span, { text: shorten(image), problem: "beyond 2^53 - 1, where whole numbers stop being exact" });
 }
 
-function checkEscapes(token: Lexeme, source: Source, report: Report): void {
-  if (!token.image.includes("\\")) return;
-  for (const match of token.image.matchAll(/\\([\s\S])/gu)) {
+function checkEscapes(image: string, offset: number, source: Source, report: Report): void {
+  if (!image.includes("\\")) return;
+  for (const match of image.matchAll(/\\([\s\S])/gu)) {
     if ('"\\nt'.includes(match[1] as string)) continue;
-    const start = token.startOffset + match.index;
+    const start = offset + match.index;
     report("syntax/escape", { source, start, end: start + match[0].length }, { escape: printable(match[0]) });
   }
 }
@@ -200,10 +199,10 @@ function reportStray(source: Source, errors: readonly { readonly offset: number;
   }
 }
 
-const hasLineEnd = (text: string, from: number, to: number): boolean => {
-  for (let i = from; i < to; i += 1) if (text.charCodeAt(i) === 10) return true;
-  return false;
-};
+function lineEndAfter(text: string, offset: number): number {
+  const end = text.indexOf("\n", offset);
+  return end < 0 ? text.length : end;
+}
 
 /** Control and invisible characters and lone surrogates as escapes, so that a message can be printed anywhere. */
 export function printable(text: string): string {
@@ -218,14 +217,13 @@ export function shorten(text: string, limit = 24): string {
         .join("")}...`;
 }
 
-function endOfFile(source: Source, index: number): Lexeme {
-  const offset = source.text.length;
+/** What a parser reads after the last token. */
+export function endOfText(offset: number, index: number): Lexeme {
   return {
     image: "",
     tokenType: EOF,
     tokenTypeIdx: EOF.tokenTypeIdx as number,
     startOffset: offset,
-    endOffset: offset,
     index,
     end: offset,
     firstOnLine: true,

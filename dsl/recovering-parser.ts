@@ -3,7 +3,7 @@ import type { Expr, Name, Reference } from "./ast.ts";
 import { type SyntaxCode, syntaxCatalogue } from "./catalogue.ts";
 import { type Details, type Diagnostic, makeDiagnostic, type Note, type Placeholders } from "./diagnostic.ts";
 import { attachDocs } from "./doc-comments.ts";
-import type { Comment, Lexeme } from "./lexer.ts";
+import { type Comment, endOfText, type Lexeme } from "./lexer.ts";
 import { type Container, type ContainerKind, interruptsExpression, isEntryLine, readsLikePart } from "./recovery.ts";
 import type { Source, Span } from "./source.ts";
 import { describe, helpFor, helpForPart, partNames, unexpectedPart } from "./syntax-help.ts";
@@ -27,6 +27,9 @@ class Failure extends Error {
 /** Ends the parse of the whole file. */
 class Abort extends Error {}
 
+/** What is read before the first token and after the last one. */
+const outside = endOfText(0, -1);
+
 /** Phrases, as given to `ERR_MSG` in the grammar, reach the message of the exception unchanged. */
 const errorMessageProvider = {
   buildMismatchTokenMessage: (o: { expected: TokenType }): string => `\`${o.expected.LABEL ?? o.expected.name}\``,
@@ -40,6 +43,9 @@ const errorMessageProvider = {
  * blur; here every statement, item, entry and definition catches its errors and goes on where the next one starts (`recovery.ts`).
  */
 export abstract class RecoveringParser extends EmbeddedActionsParser {
+  /** Chevrotain's place in the tokens: the index of the last one consumed. */
+  declare protected currIdx: number;
+  #tokens: readonly Lexeme[] = [];
   #source: Source | null = null;
   #diagnostics: Diagnostic[] = [];
   #containers: Container[] = [];
@@ -56,6 +62,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     this.#containers = [{ kind: "file", depth: 0 }];
     this.#depth = 0;
     this.#docs = attachDocs(tokens, comments);
+    this.#tokens = tokens;
     this.input = tokens;
   }
 
@@ -70,6 +77,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
       result = partial();
     }
     const diagnostics = this.#diagnostics;
+    this.#tokens = [];
     this.input = [];
     this.#source = null;
     this.#docs = new Map();
@@ -79,19 +87,20 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   // ── tokens and spans ──────────────────────────────────────────────────────
 
   protected peek(offset = 1): Lexeme {
-    return this.LA(offset) as Lexeme;
+    return this.#tokens[this.currIdx + offset] ?? outside;
   }
 
   protected nextIs(type: TokenType, offset = 1): boolean {
-    return this.LA(offset).tokenType === type;
+    return this.peek(offset).tokenType === type;
   }
 
   protected nextIsName(offset = 1): boolean {
-    return t.isName(this.LA(offset).tokenType);
+    return t.isName(this.peek(offset).tokenType);
   }
 
+  /** Consumes the next token, but for the last one. */
   protected advance(): Lexeme {
-    this.SKIP_TOKEN();
+    if (this.currIdx < this.#tokens.length - 1) this.currIdx += 1;
     return this.peek(0);
   }
 
@@ -113,12 +122,12 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   }
 
   protected spanOf(token: IToken): Span {
-    return { source: this.source, start: token.startOffset, end: (token as Lexeme).end };
+    return { source: this.#source as Source, start: token.startOffset, end: (token as Lexeme).end };
   }
 
   /** From a token to the last one consumed. */
   protected spanFrom(start: IToken): Span {
-    return { source: this.source, start: start.startOffset, end: Math.max(start.startOffset, this.peek(0).end ?? 0) };
+    return { source: this.#source as Source, start: start.startOffset, end: Math.max(start.startOffset, this.peek(0).end) };
   }
 
   protected nameOf(token: IToken): Name {
@@ -127,7 +136,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   /** Stands for an expression that is not there: a reference to the empty name, after the last token. */
   protected missing(): Reference {
-    const end = this.peek(0).end ?? 0;
+    const end = this.peek(0).end;
     return { kind: "Reference", name: "", span: { source: this.source, start: end, end } };
   }
 
@@ -167,7 +176,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   /** The end of the file as a place to point at: right after its last token. */
   #endOfText(): Span {
-    const end = this.peek(0).end ?? 0;
+    const end = this.peek(0).end;
     return { source: this.source, start: end, end };
   }
 
@@ -212,7 +221,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
       this.#depth = depth;
       this.#containers.length = containers;
       this.#add(this.#toDiagnostic(error));
-      if (this.peek().index === start && !this.#atPart()) this.SKIP_TOKEN();
+      if (this.peek().index === start && !this.#atPart()) this.advance();
       this.resync();
       return otherwise();
     }
@@ -228,23 +237,22 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   /** Skips to the next part of the current container, or to its end. */
   protected resync(): void {
-    while (!this.nextIs(EOF) && !this.#atPart()) this.SKIP_TOKEN();
+    while (!this.nextIs(EOF) && !this.#atPart()) this.advance();
   }
 
   #atPart(): boolean {
     const container = this.#containers[this.#containers.length - 1] as Container;
     const token = this.peek();
     if (token.depth < container.depth) return true;
-    return token.depth === container.depth && readsLikePart(container.kind, this.input as Lexeme[], token.index);
+    return token.depth === container.depth && readsLikePart(container.kind, this.#tokens, token.index);
   }
 
   /** Fails where the next part starts although an expression is due: `let a = b +` before `output c = ...`, whose words may be names as well. */
-  protected refuseNextPart(): void {
-    if (this.RECORDING_PHASE || !this.peek().firstOnLine) return;
+  protected refuseNextPart(next: Lexeme): void {
+    if (this.RECORDING_PHASE) return;
     const container = this.#containers[this.#containers.length - 1] as Container;
-    const token = this.peek();
-    if (token.depth === container.depth && interruptsExpression(container.kind, this.input as Lexeme[], token.index)) {
-      this.fail(this.unexpected("an expression", token));
+    if (next.depth === container.depth && interruptsExpression(container.kind, this.#tokens, next.index)) {
+      this.fail(this.unexpected("an expression", next));
     }
   }
 
@@ -273,14 +281,14 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   protected skipJunk(): boolean {
     if (this.RECORDING_PHASE || this.nextIs(EOF) || !this.inside()) return false;
     const { kind } = this.#containers[this.#containers.length - 1] as Container;
-    const misplaced = unexpectedPart(kind, this.peek(), this.input as Lexeme[]);
+    const misplaced = unexpectedPart(kind, this.peek(), this.#tokens);
     if (misplaced !== null) {
       this.report("syntax/misplaced", this.spanOf(this.peek()), misplaced);
     } else {
       const expected = partNames[kind];
       this.#add(this.unexpected(expected, this.peek(), { help: helpForPart(kind, this.peek(), this.peek(2)) }));
     }
-    this.SKIP_TOKEN();
+    this.advance();
     this.resync();
     return true;
   }
@@ -328,7 +336,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
     if (token.depth < 1 || this.#atPart()) return false;
     // `import { a from "b"` and `id[B of 20`
     if (token.tokenType === t.From || token.tokenType === t.OfToken) return false;
-    if (isEntryLine(this.input as Lexeme[], token.index)) return false;
+    if (isEntryLine(this.#tokens, token.index)) return false;
     // elsewhere than in a list, a brace more likely opens the body after an unclosed parenthesis
     if (token.tokenType === t.LCurly) return closing === t.RSquare;
     return this.nextIsName() || [t.NumberToken, t.StringToken, t.True, t.False, t.None].includes(token.tokenType);
@@ -355,7 +363,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
       else if (this.nextIs(t.Question)) this.report("syntax/conditional", this.spanOf(this.peek()), {});
       else if (this.nextIs(t.PerToken)) this.report("syntax/per-place", this.spanOf(this.peek()), { what: "a value that is no call" });
       else return;
-      this.SKIP_TOKEN();
+      this.advance();
       this.resync();
     });
     return value;

@@ -35,7 +35,9 @@ const closerOf: ReadonlyMap<TokenType, TokenType> = new Map([
   [t.LParen, t.RParen],
   [t.LSquare, t.RSquare],
 ]);
-const closers: ReadonlySet<TokenType> = new Set(closerOf.values());
+const brackets: ReadonlyMap<TokenType, "open" | "close"> = new Map(
+  [...closerOf].flatMap(([open, close]) => [[open, "open"] as const, [close, "close"] as const]),
+);
 
 const isName = (token: Lexeme): boolean => t.isName(token.tokenType);
 
@@ -134,13 +136,14 @@ export function measureDepth(tokens: readonly Lexeme[], limit: number): Lexeme |
   for (const token of tokens) {
     const type = token.tokenType;
     if (token.firstOnLine && open.length > 0) closeUnclosed(tokens, token, open);
-    if (closerOf.has(type)) {
+    const bracket = brackets.get(type);
+    if (bracket === "open") {
       token.depth = open.length;
       open.push(token);
       if (open.length > limit && tooDeep === null) tooDeep = token;
       continue;
     }
-    if (closers.has(type)) closeBracket(type, open);
+    if (bracket === "close") closeBracket(type, open);
     token.depth = type === EOF ? 0 : open.length;
   }
   return tooDeep;

@@ -114,7 +114,13 @@ export const isReservedWord = (type: TokenType): boolean => type.name.startsWith
 export const WhiteSpace = createToken({ name: "WhiteSpace", pattern: /[ \t\r\n\uFEFF]+/, line_breaks: true, group: Lexer.SKIPPED });
 export const CommentToken = createToken({ name: "Comment", pattern: /\/\/[^\r\n]*/, group: "comments" });
 
-const slip = (name: string, pattern: RegExp | string): TokenType => createToken({ name, pattern, line_breaks: name === "BlockComment" });
+/** What is reported wherever it stands. */
+export const slips = new Set<TokenType>();
+const slip = (name: string, pattern: RegExp | string): TokenType => {
+  const type = createToken({ name, pattern, line_breaks: name === "BlockComment" });
+  slips.add(type);
+  return type;
+};
 export const BlockComment = slip("BlockComment", /\/\*[^*]*(?:\*(?!\/)[^*]*)*(?:\*\/)?/);
 export const HashComment = slip("HashComment", /#[^\r\n]*/);
 export const UnterminatedString = slip("UnterminatedString", /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*\\?/);

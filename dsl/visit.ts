@@ -3,11 +3,12 @@ import { childKeys, type Node } from "./ast.ts";
 /** Calls `visit` on each child of a node, in source order. */
 export function forEachChild(node: Node, visit: (child: Node) => void): void {
   const fields = node as unknown as Record<string, Node | readonly Node[] | null>;
-  childKeys[node.kind].forEach((key: string) => {
+  const keys: readonly string[] = childKeys[node.kind];
+  for (const key of keys) {
     const value = fields[key] ?? null;
-    if (Array.isArray(value)) for (const child of value) visit(child);
+    if (Array.isArray(value)) value.forEach(visit);
     else if (value !== null) visit(value as Node);
-  });
+  }
 }
 
 /** The children of a node in source order. */
@@ -34,7 +35,8 @@ export function firstDeeperThan(root: Node, limit: number): Node | null {
     if (depth > limit) return level[0] as Node;
     const below: Node[] = [];
     const add = (child: Node) => below.push(child);
-    for (const node of level) forEachChild(node, add);
+    // No character opens more than two nodes, such as an argument and the reference that it is: what is short is not deep.
+    for (const node of level) if (depth + 2 * (node.span.end - node.span.start) > limit - 8) forEachChild(node, add);
     level = below;
   }
   return null;

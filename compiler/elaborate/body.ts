@@ -55,7 +55,8 @@ export function bindLet(statement: Let, scope: LocalScope, context: Context): vo
   const first = statement.names[0]?.text ?? "";
   const inner = contextWith(context, { place: context.place.child(first) });
   const value = claim(statement.type, evaluate(statement.value, inner), first, statement.value.span, scope, inner);
-  for (const [name, part] of takeApart(statement, value, context)) scope.set(name, part);
+  if (statement.names.length === 1) scope.set(first, value);
+  else for (const [name, part] of takeApart(statement, value, context)) scope.set(name, part);
 }
 
 /** The names of a `let` with their values. */

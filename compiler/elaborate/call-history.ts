@@ -92,7 +92,7 @@ export class CallHistory {
     const sharedWith = ({ name }: DeclaredParam): Value | undefined => session.params.get(pathOf(name))?.value;
     const fits = (param: DeclaredParam): boolean => shapesEqual((sharedWith(param) ?? param.value).type.shape, param.value.type.shape);
     if (steps.some((step) => step.kind === "param" && !fits(step.param))) return null;
-    if (!session.spend(span, past.spent)) return poison;
+    if (!session.spendOnNodes(span, past.spent)) return poison;
     const copies = new Map(past.tensors.map((tensor, i) => [tensor, tensors[i] as Value]));
     const [pastFault, fault] = [faultOf(span, past.frame).span, faultOf(span, context.frame).span];
     for (const step of steps) {

@@ -42,28 +42,23 @@ export function applyFunction(
     case "lambda":
       return callLambda(callee, given, context, span);
     case "builtin": {
-      const slots = arrange(
-        callee.builtin.name,
-        callee.builtin.parameters.map((parameter) => parameter.name),
-        given,
-        span,
-        null,
-        context,
-      );
+      const { name, parameters, parameterNames, apply } = callee.builtin;
+      const slots = arrange(name, parameterNames, given, span, null, context);
       if (slots === null) return poison;
-      const missing = callee.builtin.parameters.find((parameter, i) => parameter.required && slots[i] === undefined);
-      if (missing !== undefined)
-        return report(context, "call/missing-argument", calleeSpan, { callee: callee.builtin.name, parameter: missing.name });
-      if (slots.some((slot) => slot?.value.kind === "poison")) return poison;
+      const missing = parameters.find((parameter, i) => parameter.required && slots[i] === undefined);
+      if (missing !== undefined) return report(context, "call/missing-argument", calleeSpan, { callee: name, parameter: missing.name });
+      const values: (StaticValue | undefined)[] = [];
+      const spans: (Span | undefined)[] = [];
       // Whatever a built-in function does takes time by the lengths of its lists.
-      const work = slots.reduce((total, slot) => total + lengthOf(slot?.value), 0);
+      let work = 0;
+      for (const slot of slots) {
+        if (slot?.value.kind === "poison") return poison;
+        values.push(slot?.value);
+        spans.push(slot?.span);
+        work += lengthOf(slot?.value);
+      }
       if (!context.session.spend(span, work)) return poison;
-      const value = callee.builtin.apply({
-        context,
-        span,
-        values: slots.map((slot) => slot?.value),
-        spans: slots.map((slot) => slot?.span),
-      });
+      const value = apply({ context, span, values, spans });
       return context.session.spend(span, lengthOf(value)) ? value : poison;
     }
   }
@@ -92,7 +87,7 @@ function arrange(
   declaration: Span | null,
   context: Context,
 ): readonly (GivenArgument | undefined)[] | null {
-  const slots: (GivenArgument | undefined)[] = parameters.map(() => undefined);
+  const slots = new Array<GivenArgument | undefined>(parameters.length).fill(undefined);
   const notes = declaration === null ? [] : [{ message: `\`${callee}\` is declared here`, span: declaration }];
   let position = 0;
   let fits = true;
@@ -129,15 +124,10 @@ function callLambda(callee: LambdaFunction, given: readonly GivenArgument[], con
   if (slots === null) return poison;
   const missing = callee.parameters.find((_, i) => slots[i] === undefined);
   if (missing !== undefined) return report(context, "call/missing-argument", span, { callee: "(…) => …", parameter: missing });
-  const scope = new LocalScope(
-    callee.scope,
-    callee.parameters.map((name, i) => [name, slots[i]?.value ?? poison]),
-  );
-  const inner: Context = {
-    ...context,
-    scope,
-    frame: { callee: null, at: callee.span, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 },
-  };
+  const scope = new LocalScope(callee.scope);
+  for (const [i, name] of callee.parameters.entries()) scope.set(name, slots[i]?.value ?? poison);
+  const frame = { callee: null, at: callee.span, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 };
+  const inner = contextWith(context, { scope, frame });
   if (callee.body.kind === "Block") return evaluateBody(callee.body, "(…) => …", scope, inner).result;
   return evaluate(callee.body, inner);
 }
@@ -151,14 +141,7 @@ function callDefinition(
 ): StaticValue {
   const { definition } = callee;
   const name = definition.name.text;
-  const slots = arrange(
-    name,
-    definition.parameters.map((parameter) => parameter.name.text),
-    given,
-    span,
-    definition.name.span,
-    context,
-  );
+  const slots = arrange(name, parameterNames(definition), given, span, definition.name.span, context);
   if (slots === null) return poison;
   return context.session.calls.call(callee, slots, context, span, (given) => evaluateDefinition(callee, given, context, span, calleeSpan));
 }
@@ -181,15 +164,14 @@ function evaluateDefinition(
   };
   const scope = new LocalScope(unbound);
   const binding = new DimBinding(name, scope, variables);
-  const inside: Context = {
-    ...context,
-    scope,
-    labels: labelCalls(definition.body),
-    frame: { callee: name, at: definition.name.span, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 },
-  };
+  const labels = labelCalls(definition.body);
+  const frame = { callee: name, at: definition.name.span, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 };
+  const inside = contextWith(context, { scope, labels, frame });
+  // Findings about what the caller gave are the caller's, so the notes start from its frame.
+  const ofCaller = contextWith(inside, { frame: context.frame });
   let fits = true;
   for (const [i, parameter] of definition.parameters.entries()) {
-    const value = matchParameter(parameter, slots[i], binding, name, context, inside, calleeSpan);
+    const value = matchParameter(parameter, slots[i], binding, name, ofCaller, inside, calleeSpan);
     fits = fits && value.kind !== "poison";
     scope.set(parameter.name.text, value);
   }
@@ -208,15 +190,13 @@ function matchParameter(
   slot: GivenArgument | undefined,
   binding: DimBinding,
   callee: string,
-  outside: Context,
+  ofCaller: Context,
   inside: Context,
   calleeSpan: Span,
 ): StaticValue {
   const name = parameter.name.text;
   const subject = { what: `\`${name}\` of \`${callee}\``, name };
-  // Findings about what the caller gave are the caller's, so the notes start from its frame.
-  if (slot !== undefined)
-    return matchType(parameter.type, slot.value, binding, { ...subject, span: slot.span }, contextWith(inside, { frame: outside.frame }));
+  if (slot !== undefined) return matchType(parameter.type, slot.value, binding, { ...subject, span: slot.span }, ofCaller);
   if (parameter.defaultValue !== null) {
     return matchType(
       parameter.type,
@@ -227,7 +207,7 @@ function matchParameter(
     );
   }
   return report(
-    outside,
+    ofCaller,
     "call/missing-argument",
     calleeSpan,
     { callee, parameter: name },
@@ -244,6 +224,16 @@ function matchResult(definition: Definition, result: StaticValue, binding: DimBi
   const claims = new DimBinding(definition.name.text, binding.scope, new Set());
   claims.rest = binding.rest;
   return matchType(type, result, claims, subject, context);
+}
+
+const namesOf = new WeakMap<Definition, readonly string[]>();
+
+function parameterNames(definition: Definition): readonly string[] {
+  const before = namesOf.get(definition);
+  if (before !== undefined) return before;
+  const names = definition.parameters.map((parameter) => parameter.name.text);
+  namesOf.set(definition, names);
+  return names;
 }
 
 const variablesOf = new WeakMap<Definition, ReadonlySet<string>>();

@@ -140,16 +140,20 @@ export class Session {
     const { budget } = this;
     if (budget.exhausted) return false;
     budget.left -= steps;
-    if (budget.left < 0) return this.#exhaust(span, "the evaluation of this file", `${limits.steps} steps`);
-    if (this.builder.nodeCount > limits.nodes)
-      return this.#exhaust(span, `a graph of ${this.builder.nodeCount} operations`, `${limits.nodes}`);
-    return true;
+    return budget.left >= 0 || this.#exhaust(span, "the evaluation of this file", `${limits.steps} steps`);
   }
 
-  /** Enters an expression, to be left again; false when expressions wait for one another in too long a chain. */
+  /** Counts the step that makes nodes; false once a bound is passed, reported once. */
+  spendOnNodes(span: Span, steps = 1): boolean {
+    const { nodeCount } = this.builder;
+    if (nodeCount > limits.nodes) return this.#exhaust(span, `a graph of ${nodeCount} operations`, `${limits.nodes}`);
+    return this.spend(span, steps);
+  }
+
+  /** Enters an expression, to be left again, which is a step; false once a bound is passed or when expressions wait for one another in too long a chain. */
   enter(span: Span): boolean {
     this.#depth += 1;
-    if (this.#depth <= limits.nesting) return true;
+    if (this.#depth <= limits.nesting) return this.spend(span);
     return this.#exhaust(span, "a chain of values that wait for one another", `${limits.nesting} links`);
   }
 
@@ -275,7 +279,7 @@ export function addNode<K extends OpName>(
   span: Span,
   onError: (error: ShapeError) => StaticValue,
 ): Value | StaticValue {
-  if (!context.session.spend(span)) return poison;
+  if (!context.session.spendOnNodes(span)) return poison;
   const { initial } = context;
   if (initial !== null && inputs.some((input) => !initial.own.has(input))) return report(context, "param/depends-on-data", span, {});
   const origin = { path: context.place.node(op), span };

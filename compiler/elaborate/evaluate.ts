@@ -23,15 +23,26 @@ import {
 /** The value of an expression. Findings are reported into the session, and their value is poison. */
 export function evaluate(expr: Expr, context: Context): StaticValue {
   const { session } = context;
-  const value = session.enter(expr.span) && session.spend(expr.span) ? evaluateInside(expr, context) : poison;
+  const value = session.enter(expr.span) ? evaluateInside(expr, context) : poison;
   session.leave();
   return value;
 }
 
 function evaluateInside(expr: Expr, context: Context): StaticValue {
+  // The most frequent kinds first.
   switch (expr.kind) {
+    case "Reference":
+      return evaluateReference(expr, context);
+    case "Call":
+      return evaluateCall(expr, null, context);
     case "NumberLiteral":
       return numberValue(expr.value);
+    case "Binary":
+      return evaluateBinary(expr, context);
+    case "Member":
+      return evaluateMember(expr, context);
+    case "Pipe":
+      return evaluatePipe(expr, context);
     case "StringLiteral":
       return stringValue(expr.value);
     case "BooleanLiteral":
@@ -40,22 +51,16 @@ function evaluateInside(expr: Expr, context: Context): StaticValue {
       return none;
     case "Paren":
       return evaluate(expr.inner, context);
-    case "Reference":
-      return evaluateReference(expr, context);
     case "ListLiteral":
       return listOf(expr.items.map((item) => evaluate(item, context)));
     case "RecordLiteral":
       return recordValue("a record", new Map(expr.fields.map((field) => [field.name.text, evaluate(field.value, context)])));
     case "Comprehension":
       return evaluateComprehension(expr, context);
-    case "Member":
-      return evaluateMember(expr, context);
     case "Subscript":
       return evaluateSubscript(expr, context);
     case "Unary":
       return evaluateUnary(expr, context);
-    case "Binary":
-      return evaluateBinary(expr, context);
     case "Conditional":
       return evaluateConditional(expr, context);
     case "Lambda":
@@ -67,10 +72,6 @@ function evaluateInside(expr: Expr, context: Context): StaticValue {
         scope: context.scope,
         span: expr.span,
       };
-    case "Pipe":
-      return evaluatePipe(expr, context);
-    case "Call":
-      return evaluateCall(expr, null, context);
   }
 }
 
@@ -174,9 +175,10 @@ function collect(expr: Comprehension, depth: number, context: Context, items: St
     });
     return false;
   }
-  for (const [i, value] of values.entries()) {
+  for (let i = 0; i < values.length; i += 1) {
     if (!context.session.spend(clause.span)) return false;
-    const scope = new LocalScope(context.scope, [[clause.name.text, value]]);
+    const scope = new LocalScope(context.scope);
+    scope.set(clause.name.text, values[i] as StaticValue);
     if (clause.index !== null) scope.set(clause.index.text, numberValue(i));
     const inner = contextWith(context, { scope, place: context.place.child(String(i)) });
     if (clause.condition !== null) {
@@ -229,7 +231,8 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
     }
     place = place.share(call.per.unit);
   }
-  return applyFunction(callee, all, contextWith(context, { place }), call.span, call.callee.span);
+  const inner = place === context.place ? context : contextWith(context, { place });
+  return applyFunction(callee, all, inner, call.span, call.callee.span);
 }
 
 /** `all(name)` takes a name and not its value, which has none outside of a task. */

@@ -105,6 +105,7 @@ export interface BuiltinFunction {
 export interface Builtin {
   readonly name: string;
   readonly parameters: readonly BuiltinParameter[];
+  readonly parameterNames: readonly string[];
   readonly doc: string;
   readonly apply: (call: BuiltinCall) => StaticValue;
 }

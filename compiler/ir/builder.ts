@@ -2,7 +2,6 @@ import type { Span } from "../../dsl/source.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
 import { isShapeError, type ShapeError } from "../ops/op.ts";
 import { inferTypes } from "../ops/table.ts";
-import { SymbolicDim } from "./dim.ts";
 import type { Body, Node, NodeOf, TensorType, Value } from "./graph.ts";
 
 /** Where a node comes from. */
@@ -138,16 +137,11 @@ function nodeKey<K extends OpName>(op: K, inputs: readonly Value[], attributes: 
   return key + attributeKey(attributes);
 }
 
-/** Equal attributes have equal keys. */
+/** Equal attributes have equal keys, since equal dims have equal texts. */
 function attributeKey(attributes: object): string {
   let key = "";
-  for (const name in attributes) key += ` ${name}:${keyOf((attributes as Readonly<Record<string, unknown>>)[name])}`;
+  for (const name in attributes) key += ` ${name}:${(attributes as Readonly<Record<string, unknown>>)[name]}`;
   return key;
-}
-
-function keyOf(value: unknown): string {
-  if (value instanceof SymbolicDim) return value.key;
-  return Array.isArray(value) ? value.map(keyOf).join(",") : String(value);
 }
 
 /** Makes a node with its output values; for the builder and for passes that rewrite graphs. */
@@ -161,9 +155,7 @@ export function makeNode<K extends OpName>(
 ): Node {
   const outputs: Value[] = [];
   const node: NodeOf<K> = { id, op, inputs, attributes, outputs, path: origin.path, span: origin.span };
-  types.forEach((type, index) => {
-    outputs.push({ node: node as Node, index, type });
-  });
+  for (const type of types) outputs.push({ node: node as Node, index: outputs.length, type });
   return node as Node;
 }
 

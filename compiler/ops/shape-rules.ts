@@ -27,8 +27,12 @@ export function countError(types: readonly TensorType[], count: number): ShapeEr
 
 /** Checks the number of operands and that each dtype is among those allowed. */
 export function operandError(types: readonly TensorType[], count: number, allowed: readonly DType[]): ShapeError | null {
-  const wrong = types.findIndex((type) => !allowed.includes(type.dtype));
-  return countError(types, count) ?? (wrong < 0 ? null : dtypeError(types[wrong] as TensorType, wrong, allowed));
+  if (types.length !== count) return countError(types, count);
+  for (let input = 0; input < count; input += 1) {
+    const type = types[input] as TensorType;
+    if (!allowed.includes(type.dtype)) return dtypeError(type, input, allowed);
+  }
+  return null;
 }
 
 export function dtypeError(type: TensorType, input: number, allowed: readonly DType[]): ShapeError {
@@ -50,21 +54,24 @@ export function axisError(types: readonly TensorType[], axis: number, input = 0)
 
 /** NumPy broadcasting over the leading axes of all operands, `skip` trailing axes left out. */
 export function broadcastDims(types: readonly TensorType[], skip = 0): readonly Dim[] | ShapeError {
-  const rank = Math.max(...types.map(({ shape }) => shape.length - skip));
+  let rank = 0;
+  for (const { shape } of types) rank = Math.max(rank, shape.length - skip);
   const result: Dim[] = [];
   for (let axis = 0; axis < rank; axis++) {
     let from = -1;
     for (let input = 0; input < types.length; input++) {
-      const own = axis - rank + ownRank(types, input, skip);
+      const { shape } = types[input] as TensorType;
+      const own = axis - rank + shape.length - skip;
       if (own < 0) continue;
-      const dim = dimAt(types, input, own);
+      const dim = shape[own] as Dim;
       if (dim === 1 || (from >= 0 && dimsEqual(dim, result[axis] as Dim))) continue;
       if (from >= 0) {
-        const shapes = `${formatShape(shapeAt(types, from))} and ${formatShape(shapeAt(types, input))}`;
+        const other = shapeAt(types, from);
+        const shapes = `${formatShape(other)} and ${formatShape(shape)}`;
         return shapeError(
           "dim",
           `the shapes ${shapes} do not go together: ${formatDim(result[axis] as Dim)} and ${formatDim(dim)} differ`,
-          [from, axis - rank + ownRank(types, from, skip)],
+          [from, axis - rank + other.length - skip],
           [input, own],
         );
       }
@@ -82,10 +89,6 @@ export function shapeAt(types: readonly TensorType[], input: number): readonly D
 
 export function dimAt(types: readonly TensorType[], input: number, axis: number): Dim {
   return shapeAt(types, input)[axis] as Dim;
-}
-
-function ownRank(types: readonly TensorType[], input: number, skip: number): number {
-  return shapeAt(types, input).length - skip;
 }
 
 export function isDims(result: readonly Dim[] | ShapeError): result is readonly Dim[] {

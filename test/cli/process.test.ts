@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../cli/main.ts";
 import { temporaryFolder } from "./run-cli.ts";
@@ -64,7 +64,7 @@ describe("the bundled command line", () => {
     const script = `
       process.argv = [process.execPath, "plec", ...${JSON.stringify(args)}];
       process.stdout.write = () => true;
-      await import(${JSON.stringify(new URL("../../dist/plec.cjs", import.meta.url).href)});
+      await import(${JSON.stringify(pathToFileURL(bin).href)});
       const { createRequire } = await import("node:module");
       const packages = Object.keys(createRequire(import.meta.url).cache).map((path) => path.match(/node_modules.(onnx[^/\\\\]*|protobufjs|ts-morph)/)?.[1]);
       process.stderr.write(JSON.stringify([...new Set(packages.filter((name) => name !== undefined))].sort()));

@@ -8,7 +8,7 @@ import { type Builtin, type BuiltinCall, itemsOf, type PoisonValue, type StaticV
 export function define(name: string, signature: string, doc: string, apply: (call: BuiltinCall) => StaticValue): Builtin {
   const parameters =
     signature === "" ? [] : signature.split(", ").map((text) => ({ name: text.replace("?", ""), required: !text.endsWith("?") }));
-  return { name, parameters, doc, apply };
+  return { name, parameters, parameterNames: parameters.map((parameter) => parameter.name), doc, apply };
 }
 
 /** The place of an argument, or of the call where it was left out. */
