@@ -53,7 +53,8 @@ export function lex(source: Source): LexResult {
   const tokens: Lexeme[] = [];
   // Where the line of the token before ends.
   let lineEnd = -1;
-  for (const token of raw) {
+  for (let i = 0; i < raw.length; i += 1) {
+    const token = raw[i] as IToken;
     const tokenType = typeOf(token, source, report);
     if (tokenType === null) continue;
     const { image, startOffset } = token;

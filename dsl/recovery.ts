@@ -133,7 +133,8 @@ function three(tokens: readonly Lexeme[], i: number): { readonly first: Lexeme; 
 export function measureDepth(tokens: readonly Lexeme[], limit: number): Lexeme | null {
   const open: Lexeme[] = [];
   let tooDeep: Lexeme | null = null;
-  for (const token of tokens) {
+  for (let i = 0; i < tokens.length; i += 1) {
+    const token = tokens[i] as Lexeme;
     const type = token.tokenType;
     if (token.firstOnLine && open.length > 0) closeUnclosed(tokens, token, open);
     const bracket = brackets.get(type);

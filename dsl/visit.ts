@@ -4,8 +4,8 @@ import { childKeys, type Node } from "./ast.ts";
 export function forEachChild(node: Node, visit: (child: Node) => void): void {
   const fields = node as unknown as Record<string, Node | readonly Node[] | null>;
   const keys: readonly string[] = childKeys[node.kind];
-  for (const key of keys) {
-    const value = fields[key] ?? null;
+  for (let i = 0; i < keys.length; i += 1) {
+    const value = fields[keys[i] as string] ?? null;
     if (Array.isArray(value)) value.forEach(visit);
     else if (value !== null) visit(value as Node);
   }

@@ -25,7 +25,7 @@ export function readColumns(graph: Graph): ReadonlyMap<string, readonly ColumnRa
       origin.set(value, { input: from.input, start: from.start + node.attributes.start });
       return;
     }
-    for (const input of node.inputs) noteRead(input);
+    node.inputs.forEach(noteRead);
     if (node.op === "scan") {
       for (const inner of node.attributes.body.nodes) visit(inner);
       node.attributes.body.results.forEach(noteRead);

@@ -40,15 +40,15 @@ function checkSlice(
 }
 
 function checkExperts(scope: ModelScope, pruned: Graph, session: Session): void {
-  const kept = new Set<Node>();
-  const collect = (node: Node): void => {
-    kept.add(node);
-    if (node.op === "scan") node.attributes.body.nodes.forEach(collect);
+  const missing = new Set(scope.entries.map(({ tensor }) => tensor.value.node));
+  const find = (node: Node): void => {
+    missing.delete(node);
+    if (node.op === "scan") node.attributes.body.nodes.forEach(find);
   };
-  pruned.nodes.forEach(collect);
+  pruned.nodes.forEach(find);
   const reported = new Set<unknown>();
   for (const { bank, entry, name, tensor } of scope.entries) {
-    if (bank.role !== "experts" || kept.has(tensor.value.node) || reported.has(entry)) continue;
+    if (bank.role !== "experts" || !missing.has(tensor.value.node) || reported.has(entry)) continue;
     reported.add(entry);
     session.report(finding("expert/unused", entry.name.span, { name, bank: bank.name.text }));
   }

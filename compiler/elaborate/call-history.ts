@@ -87,23 +87,24 @@ export class CallHistory {
     past.closed ??= this.#isClosed(past);
     if (!past.closed) return null;
     const { session, place } = context;
-    const steps = this.#steps.slice(past.start, past.end);
     const pathOf = (path: string): string => place.node(past.path === "" ? path : path.slice(past.path.length + 1));
     const sharedWith = ({ name }: DeclaredParam): Value | undefined => session.params.get(pathOf(name))?.value;
     const fits = (param: DeclaredParam): boolean => shapesEqual((sharedWith(param) ?? param.value).type.shape, param.value.type.shape);
-    if (steps.some((step) => step.kind === "param" && !fits(step.param))) return null;
+    for (let i = past.start; i < past.end; i += 1) {
+      const step = this.#steps[i] as Step;
+      if (step.kind === "param" && !fits(step.param)) return null;
+    }
     if (!session.spendOnNodes(span, past.spent)) return poison;
     const copies = new Map(past.tensors.map((tensor, i) => [tensor, tensors[i] as Value]));
     const [pastFault, fault] = [faultOf(span, past.frame).span, faultOf(span, context.frame).span];
-    for (const step of steps) {
+    const copyOf = (value: Value): Value => copies.get(value) as Value;
+    for (let i = past.start; i < past.end; i += 1) {
+      const step = this.#steps[i] as Step;
       switch (step.kind) {
         case "node": {
           const { node, origin } = step;
-          const inputs = node.inputs.map((input) => copies.get(input) as Value);
-          const made = session.copyNode(node, inputs, { path: pathOf(origin.path), span: origin.span });
-          node.outputs.forEach((output, i) => {
-            copies.set(output, made[i] as Value);
-          });
+          const made = session.copyNode(node, node.inputs.map(copyOf), { path: pathOf(origin.path), span: origin.span });
+          for (let output = 0; output < made.length; output += 1) copies.set(node.outputs[output] as Value, made[output] as Value);
           break;
         }
         case "param": {
@@ -131,10 +132,12 @@ export class CallHistory {
   #isClosed({ tensors, path, start, end, result }: PastCall): boolean {
     const known = new Set(tensors);
     const isBelow = (name: string): boolean => path === "" || name.startsWith(`${path}/`);
-    for (const step of this.#steps.slice(start, end)) {
+    const isKnown = (value: Value): boolean => known.has(value);
+    for (let i = start; i < end; i += 1) {
+      const step = this.#steps[i] as Step;
       switch (step.kind) {
         case "node":
-          if (!isBelow(step.origin.path) || step.node.inputs.some((input) => !known.has(input))) return false;
+          if (!isBelow(step.origin.path) || !step.node.inputs.every(isKnown)) return false;
           for (const output of step.node.outputs) known.add(output);
           break;
         case "param":

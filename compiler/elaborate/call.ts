@@ -47,14 +47,15 @@ export function applyFunction(
       if (slots === null) return poison;
       const missing = parameters.find((parameter, i) => parameter.required && slots[i] === undefined);
       if (missing !== undefined) return report(context, "call/missing-argument", calleeSpan, { callee: name, parameter: missing.name });
-      const values: (StaticValue | undefined)[] = [];
-      const spans: (Span | undefined)[] = [];
+      const values = new Array<StaticValue | undefined>(slots.length);
+      const spans = new Array<Span | undefined>(slots.length);
       // Whatever a built-in function does takes time by the lengths of its lists.
       let work = 0;
-      for (const slot of slots) {
+      for (let i = 0; i < slots.length; i += 1) {
+        const slot = slots[i];
         if (slot?.value.kind === "poison") return poison;
-        values.push(slot?.value);
-        spans.push(slot?.span);
+        values[i] = slot?.value;
+        spans[i] = slot?.span;
         work += lengthOf(slot?.value);
       }
       if (!context.session.spend(span, work)) return poison;
@@ -91,7 +92,8 @@ function arrange(
   const notes = declaration === null ? [] : [{ message: `\`${callee}\` is declared here`, span: declaration }];
   let position = 0;
   let fits = true;
-  for (const argument of given) {
+  for (let i = 0; i < given.length; i += 1) {
+    const argument = given[i] as GivenArgument;
     const slot = argument.name === null ? position++ : parameters.indexOf(argument.name);
     if (argument.name === null && slot >= parameters.length) {
       const expected = `${parameters.length} argument${parameters.length === 1 ? "" : "s"}`;
@@ -170,7 +172,8 @@ function evaluateDefinition(
   // Findings about what the caller gave are the caller's, so the notes start from its frame.
   const ofCaller = contextWith(inside, { frame: context.frame });
   let fits = true;
-  for (const [i, parameter] of definition.parameters.entries()) {
+  for (let i = 0; i < definition.parameters.length; i += 1) {
+    const parameter = definition.parameters[i] as Parameter;
     const value = matchParameter(parameter, slots[i], binding, name, ofCaller, inside, calleeSpan);
     fits = fits && value.kind !== "poison";
     scope.set(parameter.name.text, value);

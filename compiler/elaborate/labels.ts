@@ -1,5 +1,5 @@
 import type { Block, Call, Expr, Node } from "../../dsl/ast.ts";
-import { children } from "../../dsl/visit.ts";
+import { forEachChild } from "../../dsl/visit.ts";
 
 /**
  * Names for the instances that calls make, fixed by the text alone so that sharing and weight files do not depend on what is evaluated: the callee's name,
@@ -73,7 +73,7 @@ function labelNested(node: Node, labels: Map<Call, string>, used: UsedNames): vo
     labelBlock(node.body, labels);
     return;
   }
-  for (const child of children(node)) labelNested(child, labels, used);
+  forEachChild(node, (child) => labelNested(child, labels, used));
   if (node.kind === "Call" && !labels.has(node)) {
     labels.set(node, used.take(calleeName(node.callee)));
   }

@@ -321,7 +321,9 @@ class Elaboration {
     return [...results].map(([task, result]) => {
       const { record } = this.#settings.get(task) as TaskSettings;
       const base = this.#scope.contextFor({ task: record, group: groupRecord(record) });
-      const own = new LocalScope(scope, [...result.outputs, ["logit", result.logit], ["prediction", result.prediction]]);
+      const own = new LocalScope(scope);
+      for (const [output, value] of [...result.outputs, ["logit", result.logit], ["prediction", result.prediction]] as const)
+        own.set(output, value);
       const context = contextWith(base, { scope: own, place: placeOf(name, { per: "task", unit: task, record }) });
       return { suffix: `/${task}`, context, scope: own };
     });

@@ -37,15 +37,16 @@ const tensorOps = {
 
 /** `a op b`; chains of the same level are evaluated without recursion on the left. */
 export function evaluateBinary(node: Binary, context: Context): StaticValue {
-  const pending: Binary[] = [];
-  let leftmost = node as Binary["left"];
+  const pending: Binary[] = [node];
+  let leftmost = node.left;
   while (leftmost.kind === "Binary") {
     pending.push(leftmost);
     leftmost = leftmost.left;
   }
   let value = evaluate(leftmost, context);
   let span = leftmost.span;
-  for (const step of pending.reverse()) {
+  for (let i = pending.length - 1; i >= 0; i -= 1) {
+    const step = pending[i] as Binary;
     value = applyStep(step, value, span, context);
     span = step.span;
   }
@@ -231,19 +232,22 @@ export function combine(
   span: Span,
 ): TensorValue | StaticValue {
   let rank = 0;
-  for (const operand of operands) rank = Math.max(rank, shapeOf(operand).length);
+  for (let i = 0; i < operands.length; i += 1) rank = Math.max(rank, shapeOf(operands[i] as TensorValue).length);
   let stretch: Set<number> | null = null;
   for (let fromEnd = 1; fromEnd <= rank; fromEnd++) {
     // The first operand whose size at this axis is fixed; operands of lower rank, and stretching axes, have none.
     let first: TensorValue | null = null;
     let size: Dim = 1;
-    for (const operand of operands) {
+    for (let i = 0; i < operands.length; i += 1) {
+      const operand = operands[i] as TensorValue;
       const shape = shapeOf(operand);
       const axis = shape.length - fromEnd;
       if (axis < 0 || operand.stretch?.has(axis)) continue;
       const dim = shape[axis] as Dim;
-      if (first === null) [first, size] = [operand, dim];
-      else if (!dimsEqual(dim, size)) {
+      if (first === null) {
+        first = operand;
+        size = dim;
+      } else if (!dimsEqual(dim, size)) {
         // Unless one of them is 1, the op itself reports the mismatch.
         if (dim === 1 || size === 1) return reportSilentBroadcast(context, written, [first, operand], fromEnd, span);
         return makeTensor(context, op, operands, {} as never, span);

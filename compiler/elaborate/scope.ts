@@ -14,9 +14,8 @@ export class LocalScope implements Scope {
   readonly parent: Scope | null;
   readonly #values = new Map<string, StaticValue>();
 
-  constructor(parent: Scope | null, values: Iterable<readonly [string, StaticValue]> = []) {
+  constructor(parent: Scope | null) {
     this.parent = parent;
-    for (const [name, value] of values) this.#values.set(name, value);
   }
 
   set(name: string, value: StaticValue): void {

@@ -61,7 +61,10 @@ function reportShapeError(context: Context, error: ShapeError, operands: readonl
 /** Elements for each row: symbols count as one. */
 export function elementCount(shape: readonly Dim[]): number {
   let count = 1;
-  for (const dim of shape) count *= typeof dim === "number" ? dim : Math.abs(dim.terms.reduce((sum, term) => sum + term.coefficient, 0));
+  for (let axis = 0; axis < shape.length; axis += 1) {
+    const dim = shape[axis] as Dim;
+    count *= typeof dim === "number" ? dim : Math.abs(dim.terms.reduce((sum, term) => sum + term.coefficient, 0));
+  }
   return count;
 }
 

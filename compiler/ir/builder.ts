@@ -76,7 +76,7 @@ export class GraphBuilder {
     origin: Origin,
     key: string | null,
   ): readonly Value[] {
-    const depth = op === "body_input" ? this.#scopes.length - 1 : this.#depthFor(op, inputs, attributes);
+    const depth = op === "body_input" || this.#scopes.length === 1 ? this.#scopes.length - 1 : this.#depthFor(op, inputs, attributes);
     const node = makeNode(this.#nextId++, op, inputs, attributes, types, origin);
     (this.#scopes[depth] as Scope).nodes.push(node);
     if (depth > 0) this.#depthOf.set(node, depth);
@@ -123,7 +123,6 @@ export class GraphBuilder {
   }
 
   #depthFor<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): number {
-    if (this.#scopes.length === 1) return 0;
     const captures = op === "scan" ? (attributes as OpAttributes["scan"]).body.captures : [];
     return Math.max(0, ...[...inputs, ...captures].map((value) => this.#depthOf.get(value.node) ?? 0));
   }
@@ -133,7 +132,10 @@ export class GraphBuilder {
 function nodeKey<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): string | null {
   if (unhashed.has(op)) return null;
   let key: string = op;
-  for (const { node, index } of inputs) key += ` ${node.id}.${index}`;
+  for (let i = 0; i < inputs.length; i += 1) {
+    const { node, index } = inputs[i] as Value;
+    key += ` ${node.id}.${index}`;
+  }
   return key + attributeKey(attributes);
 }
 
@@ -153,9 +155,9 @@ export function makeNode<K extends OpName>(
   types: readonly TensorType[],
   origin: Origin,
 ): Node {
-  const outputs: Value[] = [];
+  const outputs = new Array<Value>(types.length);
   const node: NodeOf<K> = { id, op, inputs, attributes, outputs, path: origin.path, span: origin.span };
-  for (const type of types) outputs.push({ node: node as Node, index: outputs.length, type });
+  for (let index = 0; index < types.length; index += 1) outputs[index] = { node: node as Node, index, type: types[index] as TensorType };
   return node as Node;
 }
 

@@ -55,7 +55,7 @@ export function axisError(types: readonly TensorType[], axis: number, input = 0)
 /** NumPy broadcasting over the leading axes of all operands, `skip` trailing axes left out. */
 export function broadcastDims(types: readonly TensorType[], skip = 0): readonly Dim[] | ShapeError {
   let rank = 0;
-  for (const { shape } of types) rank = Math.max(rank, shape.length - skip);
+  for (let input = 0; input < types.length; input += 1) rank = Math.max(rank, shapeAt(types, input).length - skip);
   const result: Dim[] = [];
   for (let axis = 0; axis < rank; axis++) {
     let from = -1;
