@@ -188,8 +188,10 @@ export abstract class ExpressionParser extends RecoveringParser {
   }
 
   private operation(): ast.Expr {
-    const first = this.operand();
-    if (!t.isBinaryOperator(this.peek().tokenType) && first.prefixes.length === 0) return first.expr;
+    const start = this.peek().tokenType;
+    const only = start === t.Minus || start === t.Not ? null : this.postfix();
+    if (only !== null && !t.isBinaryOperator(this.peek().tokenType)) return only;
+    const first = only === null ? this.operand() : { prefixes: [], expr: only, per: null };
     const operands: Operand[] = [first];
     const operators: Lexeme[] = [];
     let chain = 0;

@@ -73,6 +73,8 @@ export class PleParser extends ExpressionParser {
   constructor(options: { readonly skipValidations: boolean }) {
     super(options);
     this.performSelfAnalysis();
+    // What is the prototype of something has fast properties.
+    Object.create(this);
   }
 
   parseFile(

@@ -119,9 +119,8 @@ const followsName = (token: Lexeme): boolean =>
   [t.Equals, t.Colon, t.Dot, t.Comma, t.RParen, t.RSquare, t.RCurly].includes(token.tokenType);
 
 function three(tokens: readonly Lexeme[], i: number): { readonly first: Lexeme; readonly second: Lexeme; readonly third: Lexeme } {
-  const last = tokens.length - 1;
-  const at = (index: number): Lexeme => tokens[Math.min(index, last)] as Lexeme;
-  return { first: at(i), second: at(i + 1), third: at(i + 2) };
+  const last = tokens[tokens.length - 1] as Lexeme;
+  return { first: tokens[i] ?? last, second: tokens[i + 1] ?? last, third: tokens[i + 2] ?? last };
 }
 
 /**

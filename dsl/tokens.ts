@@ -7,9 +7,21 @@ export const Name = createToken({ name: "Name", pattern: Lexer.NA });
 /** Whatever may stand between two operands. */
 export const BinaryOperator = createToken({ name: "BinaryOperator", pattern: Lexer.NA });
 
-export const Word = createToken({ name: "Word", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Name] });
-export const NumberToken = createToken({ name: "Number", pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z0-9_]|\.(?!\.))/ });
-export const StringToken = createToken({ name: "String", pattern: /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/ });
+// First characters are stated, or Chevrotain would parse each pattern for them at every start.
+const letters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"];
+const digits = [..."0123456789"];
+
+export const Word = createToken({ name: "Word", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Name], start_chars_hint: letters });
+export const NumberToken = createToken({
+  name: "Number",
+  pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z0-9_]|\.(?!\.))/,
+  start_chars_hint: digits,
+});
+export const StringToken = createToken({
+  name: "String",
+  pattern: /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/,
+  start_chars_hint: ['"'],
+});
 
 const symbol = (name: string, text: string, categories: TokenType[] = []): TokenType =>
   createToken({ name, pattern: text, label: text, categories });
@@ -111,22 +123,28 @@ export const isReservedWord = (type: TokenType): boolean => type.name.startsWith
 
 // ── what the lexer drops, and slips of other languages that it understands ──
 
-export const WhiteSpace = createToken({ name: "WhiteSpace", pattern: /[ \t\r\n\uFEFF]+/, line_breaks: true, group: Lexer.SKIPPED });
-export const CommentToken = createToken({ name: "Comment", pattern: /\/\/[^\r\n]*/, group: "comments" });
+export const WhiteSpace = createToken({
+  name: "WhiteSpace",
+  pattern: /[ \t\r\n\uFEFF]+/,
+  line_breaks: true,
+  group: Lexer.SKIPPED,
+  start_chars_hint: [" ", "\t", "\r", "\n", "\uFEFF"],
+});
+export const CommentToken = createToken({ name: "Comment", pattern: /\/\/[^\r\n]*/, group: "comments", start_chars_hint: ["/"] });
 
 /** What is reported wherever it stands. */
 export const slips = new Set<TokenType>();
-const slip = (name: string, pattern: RegExp | string): TokenType => {
-  const type = createToken({ name, pattern, line_breaks: name === "BlockComment" });
+const slip = (name: string, pattern: RegExp | string, firsts = [pattern.toString().charAt(0)]): TokenType => {
+  const type = createToken({ name, pattern, line_breaks: name === "BlockComment", start_chars_hint: firsts });
   slips.add(type);
   return type;
 };
-export const BlockComment = slip("BlockComment", /\/\*[^*]*(?:\*(?!\/)[^*]*)*(?:\*\/)?/);
-export const HashComment = slip("HashComment", /#[^\r\n]*/);
-export const UnterminatedString = slip("UnterminatedString", /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*\\?/);
-export const SingleQuoted = slip("SingleQuoted", /'[^'\\\r\n]*(?:\\[^\r\n][^'\\\r\n]*)*'/);
-export const BadNumber = slip("BadNumber", /\d\w*(?:\.(?!\.)\w*)*/);
-export const LeadingDotNumber = slip("LeadingDotNumber", /\.\d+(?:[eE][+-]?\d+)?/);
+export const BlockComment = slip("BlockComment", /\/\*[^*]*(?:\*(?!\/)[^*]*)*(?:\*\/)?/, ["/"]);
+export const HashComment = slip("HashComment", /#[^\r\n]*/, ["#"]);
+export const UnterminatedString = slip("UnterminatedString", /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*\\?/, ['"']);
+export const SingleQuoted = slip("SingleQuoted", /'[^'\\\r\n]*(?:\\[^\r\n][^'\\\r\n]*)*'/, ["'"]);
+export const BadNumber = slip("BadNumber", /\d\w*(?:\.(?!\.)\w*)*/, digits);
+export const LeadingDotNumber = slip("LeadingDotNumber", /\.\d+(?:[eE][+-]?\d+)?/, ["."]);
 export const AmpAmp = slip("AmpAmp", "&&");
 export const BarBar = slip("BarBar", "||");
 export const StarStar = slip("StarStar", "**");

@@ -9,6 +9,8 @@ import { DimBinding, formatType, matchType } from "./match-type.ts";
 import { LocalScope, type Scope } from "./scope.ts";
 import { listNames } from "./subscript.ts";
 import {
+  type Builtin,
+  type BuiltinParameter,
   type DefinitionFunction,
   type FunctionValue,
   type LambdaFunction,
@@ -41,28 +43,37 @@ export function applyFunction(
       return callDefinition(callee, given, context, span, calleeSpan);
     case "lambda":
       return callLambda(callee, given, context, span);
-    case "builtin": {
-      const { name, parameters, parameterNames, apply } = callee.builtin;
-      const slots = arrange(name, parameterNames, given, span, null, context);
-      if (slots === null) return poison;
-      const missing = parameters.find((parameter, i) => parameter.required && slots[i] === undefined);
-      if (missing !== undefined) return report(context, "call/missing-argument", calleeSpan, { callee: name, parameter: missing.name });
-      const values = new Array<StaticValue | undefined>(slots.length);
-      const spans = new Array<Span | undefined>(slots.length);
-      // Whatever a built-in function does takes time by the lengths of its lists.
-      let work = 0;
-      for (let i = 0; i < slots.length; i += 1) {
-        const slot = slots[i];
-        if (slot?.value.kind === "poison") return poison;
-        values[i] = slot?.value;
-        spans[i] = slot?.span;
-        work += lengthOf(slot?.value);
-      }
-      if (!context.session.spend(span, work)) return poison;
-      const value = apply({ context, span, values, spans });
-      return context.session.spend(span, lengthOf(value)) ? value : poison;
-    }
+    case "builtin":
+      return callBuiltin(callee.builtin, given, context, span, calleeSpan);
   }
+}
+
+function callBuiltin(
+  { name, parameters, parameterNames, apply }: Builtin,
+  given: readonly GivenArgument[],
+  context: Context,
+  span: Span,
+  calleeSpan: Span,
+): StaticValue {
+  const slots = arrange(name, parameterNames, given, span, null, context);
+  if (slots === null) return poison;
+  const values = new Array<StaticValue | undefined>(slots.length);
+  const spans = new Array<Span | undefined>(slots.length);
+  // Whatever a built-in function does takes time by the lengths of its lists.
+  let work = 0;
+  let poisoned = false;
+  for (let i = 0; i < slots.length; i += 1) {
+    const slot = slots[i];
+    if (slot === undefined && (parameters[i] as BuiltinParameter).required)
+      return report(context, "call/missing-argument", calleeSpan, { callee: name, parameter: parameterNames[i] as string });
+    poisoned ||= slot?.value.kind === "poison";
+    values[i] = slot?.value;
+    spans[i] = slot?.span;
+    work += lengthOf(slot?.value);
+  }
+  if (poisoned || !context.session.spend(span, work)) return poison;
+  const value = apply({ context, span, values, spans });
+  return context.session.spend(span, lengthOf(value)) ? value : poison;
 }
 
 /** Calls that nest too deep: one finding for the circle that they run in, wherever it was entered. */

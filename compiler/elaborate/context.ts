@@ -270,33 +270,33 @@ export function builderOf(context: Context): GraphBuilder {
   return context.initial?.builder ?? context.session.builder;
 }
 
-/** Appends a node with one output; a shape error is handed to `onError`. */
+/** Appends a node and gives its first output; null where something was reported. */
 export function addNode<K extends OpName>(
   context: Context,
   op: K,
   inputs: readonly Value[],
   attributes: OpAttributes[K],
   span: Span,
-  onError: (error: ShapeError) => StaticValue,
-): Value | StaticValue {
-  if (!context.session.spendOnNodes(span)) return poison;
-  const { initial } = context;
-  if (initial !== null && inputs.some((input) => !initial.own.has(input))) return report(context, "param/depends-on-data", span, {});
-  const origin = { path: context.place.node(op), span };
-  const outputs =
-    initial === null ? context.session.addNode(op, inputs, attributes, origin) : initial.builder.add(op, inputs, attributes, origin);
-  if (isShapeError(outputs)) return onError(outputs);
+): Value | ShapeError | null {
+  const { session, place, initial } = context;
+  if (!session.spendOnNodes(span)) return null;
+  if (initial !== null && dependsOnData(inputs, initial)) {
+    report(context, "param/depends-on-data", span, {});
+    return null;
+  }
+  const origin = { path: place.node(op), span };
+  const outputs = initial === null ? session.addNode(op, inputs, attributes, origin) : initial.builder.add(op, inputs, attributes, origin);
+  if (isShapeError(outputs)) return outputs;
   const value = outputs[0] as Value;
-  context.initial?.own.add(value);
+  initial?.own.add(value);
   return value;
+}
+
+function dependsOnData(inputs: readonly Value[], { own }: InitialContext): boolean {
+  return inputs.some((input) => !own.has(input));
 }
 
 /** The name of the task at hand, if there is one. */
 export function taskName({ task }: Context): string | null {
   return task === null ? null : textField(task, "name");
-}
-
-/** True for a graph value, false for a static one (poison). */
-export function isGraphValue(value: Value | StaticValue): value is Value {
-  return "node" in value;
 }

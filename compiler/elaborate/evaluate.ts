@@ -1,4 +1,15 @@
-import type { Argument, Call, Comprehension, Conditional, Expr, Member, Pipe, Reference } from "../../dsl/ast.ts";
+import type {
+  Argument,
+  Call,
+  Comprehension,
+  Conditional,
+  Expr,
+  ListLiteral,
+  Member,
+  Pipe,
+  RecordLiteral,
+  Reference,
+} from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { applyFunction, type GivenArgument } from "./call.ts";
@@ -28,6 +39,7 @@ export function evaluate(expr: Expr, context: Context): StaticValue {
   return value;
 }
 
+/** Without functions of its own, for which V8 would make a context at each call. */
 function evaluateInside(expr: Expr, context: Context): StaticValue {
   // The most frequent kinds first.
   switch (expr.kind) {
@@ -52,9 +64,9 @@ function evaluateInside(expr: Expr, context: Context): StaticValue {
     case "Paren":
       return evaluate(expr.inner, context);
     case "ListLiteral":
-      return listOf(expr.items.map((item) => evaluate(item, context)));
+      return evaluateList(expr, context);
     case "RecordLiteral":
-      return recordValue("a record", new Map(expr.fields.map((field) => [field.name.text, evaluate(field.value, context)])));
+      return evaluateRecord(expr, context);
     case "Comprehension":
       return evaluateComprehension(expr, context);
     case "Subscript":
@@ -73,6 +85,14 @@ function evaluateInside(expr: Expr, context: Context): StaticValue {
         span: expr.span,
       };
   }
+}
+
+function evaluateList({ items }: ListLiteral, context: Context): StaticValue {
+  return listOf(items.map((item) => evaluate(item, context)));
+}
+
+function evaluateRecord({ fields }: RecordLiteral, context: Context): StaticValue {
+  return recordValue("a record", new Map(fields.map((field) => [field.name.text, evaluate(field.value, context)])));
 }
 
 function listOf(items: readonly StaticValue[]): StaticValue {
@@ -213,8 +233,10 @@ function evaluatePipe(expr: Pipe, context: Context): StaticValue {
 function evaluateCall(call: Call, piped: GivenArgument | null, context: Context): StaticValue {
   if (call.callee.kind === "Reference" && call.callee.name === "all") return evaluateAll(call, context);
   const callee = evaluate(call.callee, context);
-  const given = call.arguments.map((argument) => evaluateArgument(argument, context));
-  const all = piped === null ? given : [piped, ...given];
+  const first = piped === null ? 0 : 1;
+  const given = new Array<GivenArgument>(first + call.arguments.length);
+  if (piped !== null) given[0] = piped;
+  for (let i = 0; i < call.arguments.length; i += 1) given[first + i] = evaluateArgument(call.arguments[i] as Argument, context);
   if (callee.kind === "poison") return poison;
   if (callee.kind !== "function") return report(context, "call/not-callable", call.callee.span, { found: describe(callee) });
   const label = context.labels.get(call) ?? "";
@@ -223,7 +245,7 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
     context.session.calls.forbidRepeat(); // Whom it is shared with depends on the task.
     const { sharing } = place;
     if (sharing === null && context.session.generic)
-      return applyFunction(callee, all, contextWith(context, { place }), call.span, call.callee.span);
+      return applyFunction(callee, given, contextWith(context, { place }), call.span, call.callee.span);
     if (sharing === null) return report(context, "per/nothing-to-share", call.per.span, { unit: call.per.unit });
     if (!place.canShare(call.per.unit)) return report(context, "per/narrower", call.per.span, { unit: call.per.unit, around: sharing });
     if (call.per.unit === "group" && context.group === null) {
@@ -232,7 +254,7 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
     place = place.share(call.per.unit);
   }
   const inner = place === context.place ? context : contextWith(context, { place });
-  return applyFunction(callee, all, inner, call.span, call.callee.span);
+  return applyFunction(callee, given, inner, call.span, call.callee.span);
 }
 
 /** `all(name)` takes a name and not its value, which has none outside of a task. */

@@ -68,15 +68,16 @@ function onlyCall(value: Expr): Call | null {
   return null;
 }
 
-function labelNested(node: Node, labels: Map<Call, string>, used: UsedNames): void {
-  if (node.kind === "Lambda" && node.body.kind === "Block") {
-    labelBlock(node.body, labels);
-    return;
-  }
-  forEachChild(node, (child) => labelNested(child, labels, used));
-  if (node.kind === "Call" && !labels.has(node)) {
-    labels.set(node, used.take(calleeName(node.callee)));
-  }
+function labelNested(root: Node, labels: Map<Call, string>, used: UsedNames): void {
+  const label = (node: Node): void => {
+    if (node.kind === "Lambda" && node.body.kind === "Block") {
+      labelBlock(node.body, labels);
+      return;
+    }
+    forEachChild(node, label);
+    if (node.kind === "Call" && !labels.has(node)) labels.set(node, used.take(calleeName(node.callee)));
+  };
+  label(root);
 }
 
 function calleeName(callee: Expr): string {

@@ -3,7 +3,7 @@ import type { Note } from "../../dsl/diagnostic.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { type Dim, dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
-import { type Context, isGraphValue, report } from "./context.ts";
+import { type Context, report } from "./context.ts";
 import { evaluateDimExpr } from "./dims.ts";
 import { explainDim } from "./explain-dim.ts";
 import type { LocalScope } from "./scope.ts";
@@ -284,7 +284,7 @@ function matchList(type: ListType, value: StaticValue, binding: DimBinding, subj
   if (items.length === 0) poisonDims(type, binding);
   const matched = items.map((item, i) => {
     const name = names === null ? `${subject.name}[${i}]` : `${subject.name}.${names[i]}`;
-    const span = item.kind === "tensor" && isGraphValue(item.value) && item.span.source === subject.span.source ? item.span : subject.span;
+    const span = item.kind === "tensor" && item.span.source === subject.span.source ? item.span : subject.span;
     return matchType(type.element, item, binding, { what: `${subject.what}, at \`${name}\`,`, name, span, within: subject.span }, context);
   });
   if (matched.some((item) => item.kind === "poison")) return poison;

@@ -3,7 +3,7 @@ import { type Dim, dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
 import type { DType, Value } from "../ir/graph.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
 import type { ShapeError } from "../ops/op.ts";
-import { addNode, type Context, isGraphValue, limits, report } from "./context.ts";
+import { addNode, type Context, limits, report } from "./context.ts";
 import { explainDim } from "./explain-dim.ts";
 import { describe, type NumberValue, type PoisonValue, poison, type StaticValue, type TensorValue, tensorValue } from "./value.ts";
 
@@ -26,15 +26,9 @@ export function makeTensor<K extends OpName>(
   span: Span,
   extra: Partial<Omit<TensorValue, "kind" | "value" | "span">> = {},
 ): TensorValue | PoisonValue {
-  const made = addNode(
-    context,
-    op,
-    operands.map((operand) => operand.value),
-    attributes,
-    span,
-    (error) => reportShapeError(context, error, operands, span),
-  );
-  if (!isGraphValue(made)) return poison;
+  const made = addNode(context, op, operands.map(graphValue), attributes, span);
+  if (made === null) return poison;
+  if ("problem" in made) return reportShapeError(context, made, operands, span);
   const count = elementCount(made.type.shape);
   if (count > limits.elements) {
     return report(context, "dim/absurd", span, {
@@ -45,6 +39,8 @@ export function makeTensor<K extends OpName>(
   }
   return tensorValue(made, span, extra);
 }
+
+const graphValue = (operand: TensorValue): Value => operand.value;
 
 function reportShapeError(context: Context, error: ShapeError, operands: readonly TensorValue[], span: Span): PoisonValue {
   const notes = error.operands.flatMap(({ input, axis }) => {
