@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { File, Import, StringLiteral } from "../dsl/ast.ts";
 import type { Diagnostic } from "../dsl/diagnostic.ts";
@@ -7,6 +7,7 @@ import { Source, type Span } from "../dsl/source.ts";
 import { closest } from "../dsl/suggest.ts";
 import { finding } from "./check/catalogue.ts";
 import { readText, UnreadableText } from "./read-text.ts";
+import { storedTree } from "./stored-trees.ts";
 import { expandSchemas } from "./yaml/expand-schemas.ts";
 
 /** A parsed file with what its imports stand for. */
@@ -74,6 +75,9 @@ class Loader {
   readonly #options: ProjectOptions;
   readonly #entry: string;
   readonly #root: string;
+  /** Where files are without links, and the files that bases of imports stand for: many imports are of the same few. */
+  readonly #realPaths = new Map<string, string>();
+  readonly #candidates = new Map<string, readonly string[] | null>();
   /** Files whose imports are being read, outermost first. */
   readonly #open: string[] = [];
 
@@ -153,13 +157,14 @@ class Loader {
     const home = inLibrary || importer.source.library ? library : this.#root;
     const inside = isInside(home, base);
     if (!inside) return this.#fail("import/outside", span, value, null);
-    const paths = candidateFiles(base);
+    const paths = remembered(this.#candidates, base, candidateFiles);
     // Not only what was found: the import means another file once there is a nearer one.
     for (const path of [base, base + extension]) this.dependencies.add(path);
     if (paths === null) return this.#fail("import/not-found", span, value, this.#nearPath(base));
     const files: LoadedFile[] = [];
     for (const path of paths) {
-      if (!isInside(home, realPath(path)) && !isInside(realPath(this.#root), realPath(path))) {
+      const real = this.#realPath(path);
+      if (!isInside(home, real) && !isInside(this.#realPath(this.#root), real)) {
         return this.#fail("import/outside", span, value, "the file is a link to a place outside");
       }
       if (this.#open.includes(path)) {
@@ -182,7 +187,7 @@ class Loader {
     if (before !== undefined) return before;
     if (isAbsolute(value) || !isInside(this.#root, path)) return this.#fail("import/outside", span, value, null);
     if (!existsSync(path)) return this.#fail("import/not-found", span, value, this.#nearPath(path));
-    if (!isInside(realPath(this.#root), realPath(path)))
+    if (!isInside(this.#realPath(this.#root), this.#realPath(path)))
       return this.#fail("import/outside", span, value, "the file is a link to a place outside");
     const name = this.#shownName(path);
     const text = this.#read(path, name, span);
@@ -190,6 +195,10 @@ class Loader {
     const source = new Source(name, text);
     this.schemas.set(path, source);
     return source;
+  }
+
+  #realPath(path: string): string {
+    return remembered(this.#realPaths, path, realPath);
   }
 
   #fail(code: "import/not-found" | "import/outside", span: Span, path: string, help: string | null): null {
@@ -225,23 +234,40 @@ function readFailure(error: unknown): string {
 
 /** The file at a path with or without the extension, or every `.ple` file of a folder; null when there is none. */
 function candidateFiles(base: string): readonly string[] | null {
-  for (const path of [base, base + extension]) if (existsSync(path) && statSync(path).isFile()) return [path];
-  if (!existsSync(base) || !statSync(base).isDirectory()) return null;
+  for (const path of [base, base + extension]) if (statIfThere(path)?.isFile()) return [path];
+  if (!statIfThere(base)?.isDirectory()) return null;
   return readdirSync(base)
     .filter((name) => name.endsWith(extension))
     .sort()
     .map((name) => join(base, name));
 }
 
+function statIfThere(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function remembered<T>(known: Map<string, T>, key: string, find: (key: string) => T): T {
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const found = find(key);
+  known.set(key, found);
+  return found;
+}
+
 function realPath(path: string): string {
   try {
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch {
     return path;
   }
 }
 
 function isInside(folder: string, path: string): boolean {
+  if (path.startsWith(`${folder}${sep}`)) return true;
   const way = relative(folder, path);
   return way === "" || (!way.startsWith("..") && !isAbsolute(way));
 }
@@ -273,7 +299,8 @@ const parsedFiles = new Map<string, Parsed>();
 function parseCached(path: string, source: Source): Parsed {
   const before = parsedFiles.get(path);
   if (before?.source.text === source.text && before.source.name === source.name) return before;
-  const { file, diagnostics } = parse(source);
+  const tree = source.library ? storedTree(source) : null;
+  const { file, diagnostics } = tree === null ? parse(source) : { file: tree, diagnostics: [] };
   const inputs = file.items.flatMap((item) => (item.kind === "Model" ? item.items.filter((inner) => inner.kind === "Input") : []));
   const parsed = { source, file, diagnostics, schemas: inputs.some(({ schema }) => schema !== null) };
   parsedFiles.set(path, parsed);

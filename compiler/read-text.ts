@@ -2,7 +2,9 @@ import { closeSync, openSync, readSync } from "node:fs";
 
 /** The most bytes that a spec, or what it names, may have. */
 const largestText = 4 * 1024 * 1024;
-const chunkSize = 64 * 1024;
+/** What is read at once; most specs are smaller. */
+const chunk = new Uint8Array(64 * 1024);
+const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** What is at a path is no text that plec reads; the message says why. */
 export class UnreadableText extends Error {}
@@ -17,10 +19,9 @@ export function readText(path: string): string {
   const chunks: Uint8Array[] = [];
   try {
     for (let size = 0; size <= largestText; ) {
-      const chunk = new Uint8Array(chunkSize);
       const count = readSync(file, chunk);
       if (count === 0) return decode(Buffer.concat(chunks));
-      chunks.push(chunk.subarray(0, count));
+      chunks.push(chunk.slice(0, count));
       size += count;
     }
   } finally {
@@ -31,7 +32,7 @@ export function readText(path: string): string {
 
 function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch {
     throw new UnreadableText("it is not UTF-8 text");
   }

@@ -41,6 +41,24 @@ const requiredLate = {
   },
 };
 
+/** Chevrotain fills a table of all characters at each start, a hundredth of a check, and reads it for those beyond Latin-1: here the entry is computed instead. */
+const withoutTable = {
+  name: "without-table",
+  setup({ onLoad }) {
+    onLoad({ filter: /chevrotain[\\/]lib[\\/]src[\\/]scan[\\/]lexer\.js$/ }, ({ path }) => {
+      let contents = readFileSync(path, "utf8");
+      for (const [text, instead] of [
+        ["        initCharCodeToOptimizedIndexMap();\n", ""],
+        ["charCodeToOptimizedIdxMap[charCode]", "255 + ~~(charCode / 255)"],
+      ]) {
+        if (contents.split(text).length !== 2) throw new Error(`${path} does not have once: ${text}`);
+        contents = contents.replace(text, instead);
+      }
+      return { contents };
+    });
+  },
+};
+
 const commandLine = {
   entryPoints: [{ in: "cli/process.ts", out: "plec" }],
   format: "cjs",
@@ -54,7 +72,7 @@ const commandLine = {
   },
   footer: { js: "})" },
   charset: "ascii",
-  plugins: [requiredLate],
+  plugins: [requiredLate, withoutTable],
 };
 
 const modules = {
@@ -74,12 +92,14 @@ export async function build() {
   const { build: bundle } = await import("esbuild");
   const results = await Promise.all([commandLine, modules].map((part) => bundle({ ...options, ...part })));
   const page = await reportPage(bundle);
+  const trees = await libraryTrees(bundle);
   const inputs = [...results.map(({ metafile }) => metafile), page.metafile].flatMap(({ inputs }) => Object.keys(inputs));
   const files = [
     ...results.flatMap(({ outputFiles }) => outputFiles.map(({ path, contents }) => ({ name: basename(path), contents }))),
     { name: "third-party-notices.txt", contents: thirdPartyNotices(inputs) },
     ...declarations(),
     { name: "report.html", contents: page.html },
+    { name: "library.trees", contents: trees },
   ];
   // Each in one rename: a plec started meanwhile sees the old build or the new one.
   mkdirSync(dist, { recursive: true });
@@ -111,6 +131,14 @@ async function reportPage(bundle) {
   const template = readFileSync(join(folder, "template.html"), "utf8");
   const html = template.replace("/*style*/", () => style).replace("/*script*/", () => script);
   return { html, metafile };
+}
+
+/** The library's syntax trees, by the compiler itself. */
+async function libraryTrees(bundle) {
+  const entry = { entryPoints: ["compiler/stored-trees.ts"], outdir: undefined, outfile: "stored-trees.js", format: "esm" };
+  const { outputFiles } = await bundle({ ...options, ...entry });
+  const { storeTrees } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+  return storeTrees(join(root, "specs/std"));
 }
 
 function write({ name, contents }) {

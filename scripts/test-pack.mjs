@@ -16,6 +16,7 @@ const expected = [
   "package/dist/runtime.js",
   "package/dist/runtime.d.ts",
   "package/dist/third-party-notices.txt",
+  "package/dist/library.trees",
   "package/specs/ple_cluster_adatt.ple",
 ];
 const alsoExpected = ["package/README.md", "package/LICENSE", "package/docs/language.md", "package/package.json"];

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -107,9 +107,24 @@ describe("code that V8 has compiled", () => {
   beforeAll(() => {
     for (const name of ["bin", "dist"]) mkdirSync(installed.path(name));
     for (const name of ["bin/plec.cjs", "dist/plec.cjs", "package.json"]) copyFileSync(join(root, name), installed.path(name));
-    for (const name of ["specs", "node_modules"]) symlinkSync(join(root, name), installed.path(name));
+    cpSync(join(root, "specs"), installed.path("specs"), { recursive: true });
+    symlinkSync(join(root, "node_modules"), installed.path("node_modules"));
   });
   afterAll(() => installed.remove());
+
+  it("checks the same without the library's trees, and with a part of them", () => {
+    const check = () => spawnSync(process.execPath, [installed.path("bin/plec.cjs"), "check", spec], { encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [bin, "check", spec], { encoding: "utf8" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(check()).toMatchObject({ status, stdout, stderr });
+    const trees = readFileSync(join(root, "dist/library.trees"), "utf8");
+    writeFileSync(join(dist, "library.trees"), trees.slice(0, 100_000));
+    expect(check()).toMatchObject({ status, stdout, stderr });
+    // That trees are read shows where one is of something else.
+    writeFileSync(join(dist, "library.trees"), trees.replace(`"kind":"Name","text":"WeightedSum"`, `"kind":"Name","text":"Other"`));
+    expect(check().stdout).toContain("import/no-such-name: `std/gates` has no definition `WeightedSum`");
+    for (const name of kept()) rmSync(join(dist, name));
+  });
 
   const kept = () => readdirSync(dist).filter((name) => name.endsWith(".cache"));
   function explain(): string {

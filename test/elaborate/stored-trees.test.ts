@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { libraryFolder } from "../../compiler/library-folder.ts";
+import { StoredTrees, storeTrees } from "../../compiler/stored-trees.ts";
+import { parse } from "../../dsl/parser.ts";
+import { Source } from "../../dsl/source.ts";
+
+const library = libraryFolder();
+const text = storeTrees(library);
+const files = readdirSync(library, { recursive: true })
+  .map(String)
+  .filter((path) => path.endsWith(".ple"));
+
+const sourceOf = (path: string, change = ""): Source =>
+  new Source(`std/${path}`, readFileSync(join(library, path), "utf8") + change, { library: true });
+
+describe("stored trees", () => {
+  it.each(files)("are what the parser gives: %s", (path) => {
+    const source = sourceOf(path);
+    const tree = StoredTrees.read(text)?.treeOf(source);
+    expect(tree).toEqual(parse(source).file);
+    expect(tree?.items[0]?.span.source).toBe(source);
+  });
+
+  it("are read once: a body stays the same", () => {
+    const [item] = StoredTrees.read(text)?.treeOf(sourceOf("layers.ple"))?.items ?? [];
+    expect(item?.kind).toBe("Definition");
+    if (item?.kind === "Definition") expect(item.body).toBe(item.body);
+  });
+
+  it("stand for no other text", () => {
+    expect(StoredTrees.read(text)?.treeOf(sourceOf("layers.ple", "\n"))).toBeNull();
+  });
+
+  it("stand for no file of another name", () => {
+    expect(StoredTrees.read(text)?.treeOf(new Source("layers.ple", sourceOf("layers.ple").text))).toBeNull();
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["a part", text.slice(0, text.length / 2)],
+    ["something else", "<html>\n</html>"],
+  ])("are not taken from %s", (_, other) => {
+    expect(StoredTrees.read(other)).toBeNull();
+  });
+});
