@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import type { Io, Output, Terminal } from "./io.ts";
+import { exitCodes, type Io, type Output, type Terminal } from "./io.ts";
 import { main, reportBug } from "./main.ts";
 
-/** The command line of the real process. The exit code is set, not forced: what was printed still flushes. */
+/** The command line of the real process. */
 const io: Io = { stdout: outputOf(process.stdout), stderr: outputOf(process.stderr), readStdin, openTerminal, env: process.env };
 
 process.on("uncaughtException", (error) => process.exit(reportBug(error, io)));
@@ -10,14 +10,23 @@ process.on("unhandledRejection", (error) => process.exit(reportBug(error, io)));
 
 void main(process.argv.slice(2), io).then((code) => {
   process.exitCode = code;
+  // Once all that was printed is written. A process that ends by itself waits for the garbage collector and takes its heap apart: a twentieth of a check.
+  afterWrites(process.stdout, () => afterWrites(process.stderr, () => process.exit()));
 });
+
+/** Does what is to be done once all is written; where that failed, nothing. */
+function afterWrites(stream: NodeJS.WriteStream, action: () => void): void {
+  stream.write("", (error) => {
+    if (error === undefined || error === null) action();
+  });
+}
 
 function outputOf(stream: NodeJS.WriteStream): Output {
   let open = true;
-  // Whoever read our output has gone (`plec ir model.ple | head`): say nothing more.
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
     open = false;
+    // Whoever read our output has gone (`plec ir model.ple | head`): say nothing more.
+    if (error.code !== "EPIPE") void reportUnwritten(error);
   });
   return {
     write: (text) => {
@@ -32,6 +41,12 @@ function outputOf(stream: NodeJS.WriteStream): Output {
       return stream.isTTY === true ? stream.rows : null;
     },
   };
+}
+
+async function reportUnwritten(error: NodeJS.ErrnoException): Promise<void> {
+  const { describeSystemError } = await import("./atomic-write.ts");
+  io.stderr.write(`plec: cannot print: ${describeSystemError(error)}\n`);
+  process.exit(exitCodes.usage);
 }
 
 function openTerminal(): Terminal | null {

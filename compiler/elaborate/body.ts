@@ -1,6 +1,6 @@
 import type { Block, Let, Output, Penalty, Require, Type } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
-import { builderOf, type Context, contextWith, report, taskName } from "./context.ts";
+import { builderOf, type Context, contextAt, contextWith, report, taskName } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { DimBinding, matchType } from "./match-type.ts";
 import { declareParam } from "./params.ts";
@@ -37,7 +37,7 @@ export function evaluateBody(block: Block, name: string, scope: LocalScope, cont
         break;
       }
       case "Penalty":
-        declarePenalty(statement, contextWith(context, { place: context.place.child(statement.name.text) }));
+        declarePenalty(statement, contextAt(context, context.place.child(statement.name.text)));
         break;
       case "Require":
         // What follows was written for arguments that meet the requirement.
@@ -53,7 +53,7 @@ export function evaluateBody(block: Block, name: string, scope: LocalScope, cont
 /** Evaluates a `let` and adds its names; several names take apart a list. */
 export function bindLet(statement: Let, scope: LocalScope, context: Context): void {
   const first = statement.names[0]?.text ?? "";
-  const inner = contextWith(context, { place: context.place.child(first) });
+  const inner = contextAt(context, context.place.child(first));
   const value = claim(statement.type, evaluate(statement.value, inner), first, statement.value.span, scope, inner);
   if (statement.names.length === 1) scope.set(first, value);
   else for (const [name, part] of takeApart(statement, value, context)) scope.set(name, part);
@@ -98,7 +98,7 @@ export function claim(
 
 function evaluateOutput(statement: Output, scope: LocalScope, context: Context): StaticValue {
   const name = statement.name.text;
-  const inner = contextWith(context, { place: context.place.child(name) });
+  const inner = contextAt(context, context.place.child(name));
   return claim(statement.type, evaluate(statement.value, inner), name, statement.value.span, scope, inner);
 }
 

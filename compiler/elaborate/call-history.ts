@@ -57,14 +57,15 @@ export class CallHistory {
     // An initialiser has a graph of its own.
     if (context.initial !== null) return evaluate(slots);
     const reads = new Reads();
-    const values = slots.map((slot) => slot?.value);
-    const watched = slots.map((slot, i) => slot && { ...slot, value: reads.watch(slot.value, [String(i)]) });
-    const signature = new Signature([callee, ...watched.map((slot) => slot?.value)]);
+    const watched = slots.map((slot, i) =>
+      slot?.value.kind === "record" ? { ...slot, value: reads.watch(slot.value, [String(i)]) } : slot,
+    );
+    const signature = new Signature(callee, watched);
     if (signature.text === null) return evaluate(slots);
     const here = this.#calls.get(span) ?? new Map<string, PastCall[]>();
     const alike = here.get(signature.text) ?? [];
     for (const past of alike) {
-      const repeated = past.reads.holdFor(values) ? this.#repeat(past, signature.tensors, context, span) : null;
+      const repeated = past.reads.holdFor(slots) ? this.#repeat(past, signature.tensors, context, span) : null;
       if (repeated !== null) return repeated;
     }
     const start = this.#steps.length;

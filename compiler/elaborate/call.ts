@@ -154,7 +154,7 @@ function callDefinition(
 ): StaticValue {
   const { definition } = callee;
   const name = definition.name.text;
-  const slots = arrange(name, parameterNames(definition), given, span, definition.name.span, context);
+  const slots = arrange(name, namesOf(definition).parameters, given, span, definition.name.span, context);
   if (slots === null) return poison;
   return context.session.calls.call(callee, slots, context, span, (given) => evaluateDefinition(callee, given, context, span, calleeSpan));
 }
@@ -177,6 +177,7 @@ function evaluateDefinition(
   };
   const scope = new LocalScope(unbound);
   const binding = new DimBinding(name, scope, variables);
+  const { subjects } = namesOf(definition);
   const labels = labelCalls(definition.body);
   const frame = { callee: name, at: definition.name.span, span, parent: context.frame, depth: (context.frame?.depth ?? 0) + 1 };
   const inside = contextWith(context, { scope, labels, frame });
@@ -185,7 +186,7 @@ function evaluateDefinition(
   let fits = true;
   for (let i = 0; i < definition.parameters.length; i += 1) {
     const parameter = definition.parameters[i] as Parameter;
-    const value = matchParameter(parameter, slots[i], binding, name, ofCaller, inside, calleeSpan);
+    const value = matchParameter(parameter, slots[i], binding, subjects[i] as string, ofCaller, inside, calleeSpan);
     fits = fits && value.kind !== "poison";
     scope.set(parameter.name.text, value);
   }
@@ -203,29 +204,22 @@ function matchParameter(
   parameter: Parameter,
   slot: GivenArgument | undefined,
   binding: DimBinding,
-  callee: string,
+  what: string,
   ofCaller: Context,
   inside: Context,
   calleeSpan: Span,
 ): StaticValue {
+  const { type, defaultValue } = parameter;
   const name = parameter.name.text;
-  const subject = { what: `\`${name}\` of \`${callee}\``, name };
-  if (slot !== undefined) return matchType(parameter.type, slot.value, binding, { ...subject, span: slot.span }, ofCaller);
-  if (parameter.defaultValue !== null) {
-    return matchType(
-      parameter.type,
-      evaluate(parameter.defaultValue, inside),
-      binding,
-      { ...subject, span: parameter.defaultValue.span },
-      inside,
-    );
-  }
+  if (slot !== undefined) return matchType(type, slot.value, binding, { what, name, span: slot.span }, ofCaller);
+  if (defaultValue !== null)
+    return matchType(type, evaluate(defaultValue, inside), binding, { what, name, span: defaultValue.span }, inside);
   return report(
     ofCaller,
     "call/missing-argument",
     calleeSpan,
-    { callee, parameter: name },
-    { notes: [{ message: `\`${name}: ${formatType(parameter.type)}\` is declared here`, span: parameter.span }] },
+    { callee: binding.callee, parameter: name },
+    { notes: [{ message: `\`${name}: ${formatType(type)}\` is declared here`, span: parameter.span }] },
   );
 }
 
@@ -240,13 +234,20 @@ function matchResult(definition: Definition, result: StaticValue, binding: DimBi
   return matchType(type, result, claims, subject, context);
 }
 
-const namesOf = new WeakMap<Definition, readonly string[]>();
+interface Names {
+  readonly parameters: readonly string[];
+  /** The parameters in messages. */
+  readonly subjects: readonly string[];
+}
 
-function parameterNames(definition: Definition): readonly string[] {
-  const before = namesOf.get(definition);
+const knownNames = new WeakMap<Definition, Names>();
+
+function namesOf(definition: Definition): Names {
+  const before = knownNames.get(definition);
   if (before !== undefined) return before;
-  const names = definition.parameters.map((parameter) => parameter.name.text);
-  namesOf.set(definition, names);
+  const parameters = definition.parameters.map((parameter) => parameter.name.text);
+  const names = { parameters, subjects: parameters.map((parameter) => `\`${parameter}\` of \`${definition.name.text}\``) };
+  knownNames.set(definition, names);
   return names;
 }
 

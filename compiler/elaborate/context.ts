@@ -205,6 +205,12 @@ export function contextWith(context: Context, changes: Partial<Context>): Contex
   return { session, scope, place, labels, frame, task, group, initial, model };
 }
 
+/** As `contextWith(context, { place })`, which is asked for most. */
+export function contextAt(context: Context, place: Place): Context {
+  const { session, scope, labels, frame, task, group, initial, model } = context;
+  return { session, scope, place, labels, frame, task, group, initial, model };
+}
+
 /** What `all(name)` asks of the model. */
 export interface ModelNames {
   all(name: string, span: Span, context: Context): StaticValue;

@@ -13,7 +13,7 @@ import type {
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { applyFunction, type GivenArgument } from "./call.ts";
-import { type Context, contextWith, report, taskName } from "./context.ts";
+import { type Context, contextAt, contextWith, report, taskName } from "./context.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { LocalScope, lookupName } from "./scope.ts";
 import { evaluateSubscript, fieldOf, listNames, takeSlice } from "./subscript.ts";
@@ -28,7 +28,7 @@ import {
   recordValue,
   type StaticValue,
   stringValue,
-  tensorWith,
+  withSpan,
 } from "./value.ts";
 
 /** The value of an expression. Findings are reported into the session, and their value is poison. */
@@ -107,7 +107,7 @@ function evaluateReference(expr: Reference, context: Context): StaticValue {
     const help = task !== null ? `task \`${task}\` has no such name: an \`output\` of a flow exists for the tasks of that flow` : null;
     return report(context, "name/unknown", expr.span, { name: expr.name }, { help });
   }
-  return value.kind === "tensor" ? tensorWith(value, { span: expr.span }) : value;
+  return value.kind === "tensor" ? withSpan(value, expr.span) : value;
 }
 
 function evaluateMember(expr: Member, context: Context): StaticValue {
@@ -122,7 +122,7 @@ function evaluateMember(expr: Member, context: Context): StaticValue {
       const slice = object.slices?.find((candidate) => candidate.name === name);
       if (slice !== undefined) return takeSlice(object, slice, expr.span, context);
       const member = object.members?.get(name);
-      if (member !== undefined) return member.kind === "tensor" ? { ...member, span: expr.span } : member;
+      if (member !== undefined) return member.kind === "tensor" ? withSpan(member, expr.span) : member;
       const known = [...(object.slices ?? []).map((candidate) => candidate.name), ...(object.members?.keys() ?? [])];
       const near = closest(name, known);
       return report(
@@ -245,7 +245,7 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
     context.session.calls.forbidRepeat(); // Whom it is shared with depends on the task.
     const { sharing } = place;
     if (sharing === null && context.session.generic)
-      return applyFunction(callee, given, contextWith(context, { place }), call.span, call.callee.span);
+      return applyFunction(callee, given, contextAt(context, place), call.span, call.callee.span);
     if (sharing === null) return report(context, "per/nothing-to-share", call.per.span, { unit: call.per.unit });
     if (!place.canShare(call.per.unit)) return report(context, "per/narrower", call.per.span, { unit: call.per.unit, around: sharing });
     if (call.per.unit === "group" && context.group === null) {
@@ -253,7 +253,7 @@ function evaluateCall(call: Call, piped: GivenArgument | null, context: Context)
     }
     place = place.share(call.per.unit);
   }
-  const inner = place === context.place ? context : contextWith(context, { place });
+  const inner = place === context.place ? context : contextAt(context, place);
   return applyFunction(callee, given, inner, call.span, call.callee.span);
 }
 

@@ -23,8 +23,8 @@ import {
   type StaticValue,
   stringValue,
   type TensorValue,
-  tensorWith,
   textField,
+  withSpan,
 } from "./value.ts";
 
 /** An entry of a bank once evaluated, for summaries and for the check of unused experts. */
@@ -230,7 +230,7 @@ export class ModelScope implements Scope {
       });
     }
     this.entries.push({ bank, entry, name, unit: unit?.unit ?? null, path: context.place.path, tensor: value });
-    return tensorWith(value, { span: entry.name.span });
+    return withSpan(value, entry.name.span);
   }
 }
 

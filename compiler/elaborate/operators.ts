@@ -17,6 +17,7 @@ import {
   recordValue,
   type StaticValue,
   type TensorValue,
+  withSpan,
 } from "./value.ts";
 
 const tensorOps = {
@@ -194,16 +195,7 @@ function multiplyMatrices(
   context: Context,
 ): StaticValue {
   if (left.kind !== "tensor" || right.kind !== "tensor") return reportOperands("@", left, right, span, context);
-  return makeTensor(
-    context,
-    "matmul",
-    [
-      { ...left, span: leftSpan },
-      { ...right, span: rightSpan },
-    ],
-    {},
-    span,
-  );
+  return makeTensor(context, "matmul", [withSpan(left, leftSpan), withSpan(right, rightSpan)], {}, span);
 }
 
 function applyElementwise(

@@ -1,5 +1,5 @@
 import type { Value } from "../ir/graph.ts";
-import type { RecordValue, SliceOf, StaticValue, TensorValue } from "./value.ts";
+import type { DefinitionFunction, RecordValue, SliceOf, StaticValue, TensorValue } from "./value.ts";
 
 /** Values are looked through down to so many parts: a record of records may hold the same one any number of times. */
 export class Patience {
@@ -22,8 +22,10 @@ export class Signature {
   readonly #patience = new Patience();
   readonly #text: string;
 
-  constructor(values: readonly (StaticValue | undefined)[]) {
-    this.#text = values.map((value) => this.#describe(value)).join(" ");
+  constructor(callee: DefinitionFunction | null, values: readonly ({ readonly value: StaticValue } | undefined)[]) {
+    let text = callee === null ? "" : this.#describe(callee);
+    for (let i = 0; i < values.length; i += 1) text += ` ${this.#describe(values[i]?.value)}`;
+    this.#text = text;
   }
 
   /** Null when a value, such as a lambda with all that it sees, has none, or would have too long a one. */
@@ -138,9 +140,9 @@ export class Reads {
   }
 
   /** Whether the same would be read of other arguments. */
-  holdFor(values: readonly (StaticValue | undefined)[]): boolean {
+  holdFor(values: readonly ({ readonly value: StaticValue } | undefined)[]): boolean {
     return this.#reads.every(({ path: [first, ...rest], field, found: before }) => {
-      let at = values[Number(first)];
+      let at = values[Number(first)]?.value;
       for (const name of rest) at = at?.kind === "record" ? at.fields.get(name) : undefined;
       return before !== null && at?.kind === "record" && found(at, field) === before;
     });
@@ -149,9 +151,9 @@ export class Reads {
 
 /** Of a record in a record only that it is there: what is read of it is noted by itself. */
 function found(record: RecordValue, field: string | null): string | null {
-  if (field === null) return new Signature([{ ...record, fields: new Map(record.fields) }]).text;
+  if (field === null) return new Signature(null, [{ value: { ...record, fields: new Map(record.fields) } }]).text;
   const value = record.fields.get(field);
-  return value?.kind === "record" ? "record" : new Signature([value]).text;
+  return value?.kind === "record" ? "record" : new Signature(null, [value && { value }]).text;
 }
 
 function isWithoutTensors(value: StaticValue, patience: Patience): boolean {

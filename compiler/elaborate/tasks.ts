@@ -10,7 +10,7 @@ import { evaluateBody } from "./body.ts";
 import { define, tensorAt } from "./builtins/define.ts";
 import { builtins } from "./builtins/table.ts";
 import { applyFunction, type GivenArgument } from "./call.ts";
-import { type Context, contextWith, report } from "./context.ts";
+import { type Context, contextAt, contextWith, report } from "./context.ts";
 import { toInteger, toNumber } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
@@ -360,7 +360,7 @@ export class Flows {
     const { span } = transfer.value;
     const first = [x, source].map((value) => ({ name: null, nameSpan: null, value, span }));
     const place = context.place.child("transfers").child(transfer.from.text);
-    return applyFunction(partial.fn, [...first, ...partial.given], contextWith(context, { place }), span, span);
+    return applyFunction(partial.fn, [...first, ...partial.given], contextAt(context, place), span, span);
   }
 }
 
@@ -417,13 +417,7 @@ function activate(logit: TensorValue, settings: TaskSettings, span: Span, contex
   }
   if (activation === null) return logit;
   const place = context.place.child("prediction");
-  const value = applyFunction(
-    activation,
-    [{ name: null, nameSpan: null, value: logit, span }],
-    contextWith(context, { place }),
-    span,
-    span,
-  );
+  const value = applyFunction(activation, [{ name: null, nameSpan: null, value: logit, span }], contextAt(context, place), span, span);
   if (value.kind === "poison") return null;
   if (
     value.kind === "tensor" &&
@@ -441,12 +435,6 @@ function activate(logit: TensorValue, settings: TaskSettings, span: Span, contex
 
 /** f32[B, 1] as f32[B], for results that hold one number for each customer. */
 export function squeezeWidth(value: TensorValue, name: string, context: Context): TensorValue | null {
-  const squeezed = makeTensor(
-    contextWith(context, { place: context.place.child(name) }),
-    "reshape",
-    [value],
-    { shape: [symbolDim("B")] },
-    value.span,
-  );
+  const squeezed = makeTensor(contextAt(context, context.place.child(name)), "reshape", [value], { shape: [symbolDim("B")] }, value.span);
   return squeezed.kind === "poison" ? null : squeezed;
 }

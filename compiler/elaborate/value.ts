@@ -164,6 +164,12 @@ export function tensorWith(tensor: TensorValue, changes: OfTensor): TensorValue 
   return { kind: "tensor", value, span, stretch, slices, vocabulary, members, made };
 }
 
+/** As `tensorWith(tensor, { span })`, which is asked for most. */
+export function withSpan(tensor: TensorValue, span: Span): TensorValue {
+  const { value, stretch, slices, vocabulary, members, made } = tensor;
+  return { kind: "tensor", value, span, stretch, slices, vocabulary, members, made };
+}
+
 export function formatTensorType(type: ir.TensorType): string {
   return `${type.dtype}${formatShape(type.shape)}`;
 }

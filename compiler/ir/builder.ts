@@ -134,7 +134,7 @@ function nodeKey<K extends OpName>(op: K, inputs: readonly Value[], attributes: 
   let key: string = op;
   for (let i = 0; i < inputs.length; i += 1) {
     const { node, index } = inputs[i] as Value;
-    key += ` ${node.id}.${index}`;
+    key += index === 0 ? ` ${node.id}` : ` ${node.id}.${index}`;
   }
   return key + attributeKey(attributes);
 }

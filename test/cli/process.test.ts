@@ -1,5 +1,17 @@
 import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -57,6 +69,24 @@ describe("the bundled command line", () => {
     child.stdout.destroy();
     const code = await new Promise((resolve) => child.once("close", resolve));
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+
+  it.each([
+    ["a little", ["explain"]],
+    ["a lot", ["ir", spec, "--raw"]],
+  ])("says that it cannot print %s", (_, args) => {
+    const full = openSync("/dev/full", "w");
+    const { status, stderr } = spawnSync(process.execPath, [bin, ...args], { stdio: ["ignore", full, "pipe"], encoding: "utf8" });
+    closeSync(full);
+    expect({ status, stderr }).toEqual({ status: 2, stderr: "plec: cannot print: no space left on the device\n" });
+  });
+
+  it("prints all of a long text to a reader that begins late", () => {
+    const long = `"${process.execPath}" "${bin}" ir "${join(root, "specs/ple_cluster_adatt.ple")}" --raw`;
+    const lengthOf = (command: string) => Number(spawnSync("sh", ["-c", command], { encoding: "utf8" }).stdout);
+    const written = lengthOf(`${long} | wc -c`);
+    expect(written).toBeGreaterThan(200_000); // a pipe holds 64 kB
+    expect(lengthOf(`${long} | (sleep 2; wc -c)`)).toBe(written);
   });
 
   /** Packages of those that should load lazily which a command has loaded by its end. */

@@ -2,7 +2,7 @@ import type { Span } from "../../../dsl/source.ts";
 import type { DType } from "../../ir/graph.ts";
 import { toAxis, toInteger } from "../dims.ts";
 import { reportKind, shapeOf, toTensor } from "../tensors.ts";
-import { type Builtin, type BuiltinCall, itemsOf, type PoisonValue, type StaticValue, type TensorValue, tensorWith } from "../value.ts";
+import { type Builtin, type BuiltinCall, itemsOf, type PoisonValue, type StaticValue, type TensorValue, withSpan } from "../value.ts";
 
 /** `define("softmax", "x, axis?", "...", apply)`: `?` marks parameters that may be left out. */
 export function define(name: string, signature: string, doc: string, apply: (call: BuiltinCall) => StaticValue): Builtin {
@@ -20,7 +20,7 @@ export function spanOf(call: BuiltinCall, position: number): Span {
 export function tensorAt(call: BuiltinCall, position: number, name: string, dtype: DType = "f32"): TensorValue | PoisonValue {
   const value = call.values[position] as StaticValue;
   const tensor = toTensor(call.context, value, spanOf(call, position), `\`${name}\``, dtype);
-  return tensor.kind === "tensor" ? tensorWith(tensor, { span: spanOf(call, position) }) : tensor;
+  return tensor.kind === "tensor" ? withSpan(tensor, spanOf(call, position)) : tensor;
 }
 
 /** An argument as a list of values, or null once reported. */

@@ -2,7 +2,7 @@ import { type Dim, dimsEqual, formatDim } from "../../ir/dim.ts";
 import type { TensorType, Value } from "../../ir/graph.ts";
 import { isShapeError } from "../../ops/op.ts";
 import { applyFunction } from "../call.ts";
-import { builderOf, type Context, contextWith, report } from "../context.ts";
+import { builderOf, type Context, contextAt, report } from "../context.ts";
 import { reportKind, shapeOf, shapesEqual, toTensor } from "../tensors.ts";
 import {
   type Builtin,
@@ -26,7 +26,7 @@ const longestUnroll = 10_000;
 /** Calls a function value with positional arguments, in a place of its own. */
 function invoke(fn: FunctionValue, values: readonly StaticValue[], call: BuiltinCall, place: Context["place"]): StaticValue {
   const given = values.map((value) => ({ name: null, nameSpan: null, value, span: call.span }));
-  return applyFunction(fn, given, contextWith(call.context, { place }), call.span, call.span);
+  return applyFunction(fn, given, contextAt(call.context, place), call.span, call.span);
 }
 
 function functionAt(call: BuiltinCall, position: number, name: string): FunctionValue | null {
