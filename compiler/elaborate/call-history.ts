@@ -4,7 +4,7 @@ import type { GivenArgument } from "./call.ts";
 import { type Context, type DeclaredParam, type DeclaredPenalty, type Frame, faultOf, type NodeOrigin, taskName } from "./context.ts";
 import { Patience, Reads, Signature, WatchedFields } from "./signature.ts";
 import { shapesEqual } from "./tensors.ts";
-import { type DefinitionFunction, poison, type StaticValue, tensorWith } from "./value.ts";
+import { type DefinitionFunction, poison, type StaticValue, type TensorValue, tensorWith, withSpan } from "./value.ts";
 
 /** Something that evaluation has added to a model. */
 export type Step =
@@ -15,6 +15,10 @@ export type Step =
 /** A call of a definition, and the steps from `start` to `end` that its evaluation made. */
 interface PastCall {
   readonly tensors: readonly Value[];
+  /** The tensors again, as they stand in the arguments. */
+  readonly given: readonly TensorValue[];
+  /** The call, then its arguments: what a node can have as its place beside what stands in the body. */
+  readonly spans: readonly (Span | undefined)[];
   readonly reads: Reads;
   readonly path: string;
   readonly frame: Frame | null;
@@ -28,13 +32,14 @@ interface PastCall {
 }
 
 /**
- * What calls have added. A model calls the same things over and over: a tower for each task, an expert for each customer segment. A call that stands at
- * the same place of the source as an earlier one, with arguments of the same types, adds the same nodes over other tensors; they are copied, and the body
- * is not evaluated again. What is built is the same to the last node.
+ * What calls have added. A model calls the same things over and over: a tower for each task, an expert for each customer segment. A call of what an
+ * earlier one called, with arguments of the same types, adds the same nodes over other tensors; they are copied, and the body is not evaluated again. What
+ * is built is the same to the last node.
  */
 export class CallHistory {
   readonly #steps: Step[] = [];
-  readonly #calls = new Map<Span, Map<string, PastCall[]>>();
+  /** By signature. */
+  readonly #calls = new Map<string, PastCall[]>();
   #unrepeatable = 0;
 
   add(step: Step): void {
@@ -62,10 +67,10 @@ export class CallHistory {
     );
     const signature = new Signature(callee, watched);
     if (signature.text === null) return evaluate(slots);
-    const here = this.#calls.get(span) ?? new Map<string, PastCall[]>();
-    const alike = here.get(signature.text) ?? [];
+    const alike = this.#calls.get(signature.text) ?? [];
+    const spans = [span, ...slots.map((slot) => slot?.span)];
     for (const past of alike) {
-      const repeated = past.reads.holdFor(slots) ? this.#repeat(past, signature.tensors, context, span) : null;
+      const repeated = past.reads.holdFor(slots) ? this.#repeat(past, signature, spans, context) : null;
       if (repeated !== null) return repeated;
     }
     const start = this.#steps.length;
@@ -76,18 +81,29 @@ export class CallHistory {
     if (this.#unrepeatable === unrepeatable && result.kind !== "poison") {
       const { place, frame } = context;
       const steps = { start, end: this.#steps.length, spent: left - budget.left };
-      alike.push({ tensors: signature.tensors, reads, path: place.path, frame, ...steps, result, closed: null });
-      here.set(signature.text, alike);
-      this.#calls.set(span, here);
+      alike.push({
+        tensors: signature.tensors,
+        given: signature.given,
+        spans,
+        reads,
+        path: place.path,
+        frame,
+        ...steps,
+        result,
+        closed: null,
+      });
+      this.#calls.set(signature.text, alike);
     }
     return result;
   }
 
   /** Adds the nodes of a past call over other tensors; null where that would not be what evaluation does. */
-  #repeat(past: PastCall, tensors: readonly Value[], context: Context, span: Span): StaticValue | null {
+  #repeat(past: PastCall, { tensors, given }: Signature, spans: readonly (Span | undefined)[], context: Context): StaticValue | null {
     past.closed ??= this.#isClosed(past);
-    if (!past.closed) return null;
+    const alike = spans.every((at, i) => spans.indexOf(at) === past.spans.indexOf(past.spans[i]));
+    if (!past.closed || !alike) return null;
     const { session, place } = context;
+    const [span, pastSpan] = [spans[0] as Span, past.spans[0] as Span];
     const pathOf = (path: string): string => place.node(past.path === "" ? path : path.slice(past.path.length + 1));
     const sharedWith = ({ name }: DeclaredParam): Value | undefined => session.params.get(pathOf(name))?.value;
     const fits = (param: DeclaredParam): boolean => shapesEqual((sharedWith(param) ?? param.value).type.shape, param.value.type.shape);
@@ -97,14 +113,15 @@ export class CallHistory {
     }
     if (!session.spendOnNodes(span, past.spent)) return poison;
     const copies = new Map(past.tensors.map((tensor, i) => [tensor, tensors[i] as Value]));
-    const [pastFault, fault] = [faultOf(span, past.frame).span, faultOf(span, context.frame).span];
+    const [pastFault, fault] = [faultOf(pastSpan, past.frame).span, faultOf(span, context.frame).span];
+    const placeOf = (at: Span): Span => spans[past.spans.indexOf(at)] ?? at;
     const copyOf = (value: Value): Value => copies.get(value) as Value;
     for (let i = past.start; i < past.end; i += 1) {
       const step = this.#steps[i] as Step;
       switch (step.kind) {
         case "node": {
           const { node, origin } = step;
-          const made = session.copyNode(node, node.inputs.map(copyOf), { path: pathOf(origin.path), span: origin.span });
+          const made = session.copyNode(node, node.inputs.map(copyOf), { path: pathOf(origin.path), span: placeOf(origin.span) });
           for (let output = 0; output < made.length; output += 1) copies.set(node.outputs[output] as Value, made[output] as Value);
           break;
         }
@@ -123,7 +140,8 @@ export class CallHistory {
         }
       }
     }
-    return withTensors(past.result, copies);
+    const result = withTensors(past.result, copies, (tensor) => given[past.given.indexOf(tensor)]);
+    return result.kind === "tensor" ? withSpan(result, placeOf(result.span)) : result;
   }
 
   /**
@@ -169,17 +187,21 @@ function hasOnly(known: ReadonlySet<Value>, value: StaticValue, patience: Patien
   }
 }
 
-function withTensors(value: StaticValue, copies: ReadonlyMap<Value, Value>): StaticValue {
+/** The value with copies of its tensors; those that were given stand for what is given now. */
+function withTensors(value: StaticValue, copies: ReadonlyMap<Value, Value>, given: ReadonlyMap<TensorValue, TensorValue>): StaticValue {
   const copyAll = (values: ReadonlyMap<string, StaticValue>) =>
-    new Map([...values].map(([name, item]) => [name, withTensors(item, copies)]));
+    new Map([...values].map(([name, item]) => [name, withTensors(item, copies, given)]));
   switch (value.kind) {
     case "tensor":
-      return tensorWith(value, {
-        value: copies.get(value.value) as Value,
-        members: value.members === null ? null : copyAll(value.members),
-      });
+      return (
+        given(value) ??
+        tensorWith(value, {
+          value: copies.get(value.value) as Value,
+          members: value.members === null ? null : copyAll(value.members),
+        })
+      );
     case "list":
-      return { ...value, items: value.items.map((item) => withTensors(item, copies)) };
+      return { ...value, items: value.items.map((item) => withTensors(item, copies, given)) };
     case "record":
       return { ...value, fields: copyAll(value.fields) };
     default:

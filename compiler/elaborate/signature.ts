@@ -19,6 +19,8 @@ export class Patience {
 export class Signature {
   /** The tensors, in order of first occurrence; null once a value has no signature. */
   #tensors: Map<Value, number> | null = new Map();
+  /** The tensors as they stand in the values, one by one. */
+  readonly given: TensorValue[] = [];
   readonly #patience = new Patience();
   readonly #text: string;
 
@@ -74,7 +76,9 @@ export class Signature {
     return "";
   }
 
-  #describeTensor({ value, stretch, slices, vocabulary, members, made }: TensorValue): string {
+  #describeTensor(tensor: TensorValue): string {
+    const { value, stretch, slices, vocabulary, members, made } = tensor;
+    this.given.push(tensor);
     const known = this.#tensors?.get(value);
     const position = known ?? this.#tensors?.size ?? 0;
     if (known === undefined) this.#tensors?.set(value, position);

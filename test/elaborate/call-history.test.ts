@@ -48,7 +48,10 @@ function described({ elaborated, diagnostics }: InspectedFile): unknown {
     penalties: checked.penalties.map(({ name, value }) => ({ name, node: value.node.id })),
     entries: entries.map(({ name, unit, path, tensor }) => ({ name, unit, path, node: tensor.value.node.id, at: tensor.span.start })),
   }));
-  return { models, diagnostics: diagnostics.map(({ code, message, span }) => ({ code, message, at: span?.start })) };
+  const findings = diagnostics.map(({ code, message, span, notes }) => {
+    return { code, message, at: span?.start, notes: notes.map((note) => [note.message, note.span?.start]) };
+  });
+  return { models, findings };
 }
 
 test.each(readdirSync(specs).filter((name) => name.endsWith(".ple")))("repeating calls changes nothing of %s", (name) => {
@@ -77,6 +80,9 @@ ${definitions}`;
 }
 
 const scaled = "module F(x: f32[B, n], by: float = 2) -> f32[B, n] {\n  param own: f32[n] = by\n  return x * own\n}";
+/** The number becomes a tensor, whose place is that of the argument. */
+const numbered =
+  "module F(x: f32[B, n], by: f32[]) -> f32[B, n] {\n  param own: f32[n] = 1\n  return by * own * x\n}\nmodule G(x: f32[B, n], by: f32[] = 1) { return F(x, 2 * by) }";
 const ofTask = (value: string) =>
   `module F(x: f32[B, n], task: task) -> f32[B, n] {\n  param own: f32[n] = 1\n  return x * own * ${value}\n}`;
 
@@ -143,6 +149,13 @@ test.each<[string, string, string, number, string?]>([
     "experts e per task {\n first = linear(x, 2)\n second = linear(y, 2)\n }",
   ],
   ["list items", "F([x, y]) + F([x])", "module F(e: list) { return 2 * e[0] }".replace("list", "[f32[B, n]]"), 2],
+  ["two calls", "F(x) + F(y)", scaled, 1],
+  ["two calls with numbers that become tensors", "F(x, 3) + G(F(y, 3))", numbered, 2],
+  ["a call and a pipe", "F(x, 3) + (y |> F(3))", numbered, 1],
+  ["two calls of a call", "G(x, 3) + G(y, 3)", `${numbered}\nmodule H(x: f32[B, n]) { return F(x, 2) + F(x + 1, 2) }`, 1],
+  ["calls by a loop, and one beside it", "iterate(2, F, x) + F(y)", scaled, 3],
+  ["a call by a loop with numbers, and one beside it", "fold([2, 3], x, F) + F(y, 2) + F(x, 2)", numbered, 3],
+  ["two calls whose result goes wrong further on", "F(x, 3)[:, 0:2] + F(y, 3)[:, 0:2]", numbered, 1],
   ["a parameter of the library", "F(x)", "module F(x: f32[B, n]) { return linear(x, 3) |> layer_norm }", 1],
 ])("%s", (_title, h, definitions, times, items) => {
   const inspect = () => inspectSource("case.ple", model(h, definitions, items));
@@ -168,6 +181,12 @@ test.each<[string, string, string, string?]>([
     'F(x[:, 0:(if task.name == "a" then 1 else 2)]) per group',
     scaled,
     "task first in far: binary { loss: bce }",
+  ],
+  ["an error with the results of two calls", "F(x, 3) + F(y[:, 0:2], 3) + F(y, 3)", numbered],
+  [
+    "an error with a list that was given back",
+    "P([x, y])[0] + P([y * 2, x * 2])[0] + (P([y * 3, x * 3])[0] + ones([3]))",
+    "module P(e: [f32[B, _]]) { return e }",
   ],
   ["a requirement", "F(x, task)", ofTask("task.weight").replace("{\n", '{\n  require task.weight < 2: "small"\n')],
   ["an endless recursion", "F(x)", "module F(x: f32[B, n]) { return F(x) }"],
