@@ -14,9 +14,7 @@ export type Step =
 
 /** A call of a definition, and the steps from `start` to `end` that its evaluation made. */
 interface PastCall {
-  readonly tensors: readonly Value[];
-  /** The tensors again, as they stand in the arguments. */
-  readonly given: readonly TensorValue[];
+  readonly signature: Signature;
   /** The call, then its arguments: what a node can have as its place beside what stands in the body. */
   readonly spans: readonly (Span | undefined)[];
   readonly reads: Reads;
@@ -81,24 +79,14 @@ export class CallHistory {
     if (this.#unrepeatable === unrepeatable && result.kind !== "poison") {
       const { place, frame } = context;
       const steps = { start, end: this.#steps.length, spent: left - budget.left };
-      alike.push({
-        tensors: signature.tensors,
-        given: signature.given,
-        spans,
-        reads,
-        path: place.path,
-        frame,
-        ...steps,
-        result,
-        closed: null,
-      });
+      alike.push({ signature, spans, reads, path: place.path, frame, ...steps, result, closed: null });
       this.#calls.set(signature.text, alike);
     }
     return result;
   }
 
   /** Adds the nodes of a past call over other tensors; null where that would not be what evaluation does. */
-  #repeat(past: PastCall, { tensors, given }: Signature, spans: readonly (Span | undefined)[], context: Context): StaticValue | null {
+  #repeat(past: PastCall, signature: Signature, spans: readonly (Span | undefined)[], context: Context): StaticValue | null {
     past.closed ??= this.#isClosed(past);
     const alike = spans.every((at, i) => spans.indexOf(at) === past.spans.indexOf(past.spans[i]));
     if (!past.closed || !alike) return null;
@@ -112,7 +100,8 @@ export class CallHistory {
       if (step.kind === "param" && !fits(step.param)) return null;
     }
     if (!session.spendOnNodes(span, past.spent)) return poison;
-    const copies = new Map(past.tensors.map((tensor, i) => [tensor, tensors[i] as Value]));
+    const { tensors, given } = signature;
+    const copies = new Map(past.signature.tensors.map((tensor, i) => [tensor, tensors[i] as Value]));
     const [pastFault, fault] = [faultOf(pastSpan, past.frame).span, faultOf(span, context.frame).span];
     const placeOf = (at: Span): Span => spans[past.spans.indexOf(at)] ?? at;
     const copyOf = (value: Value): Value => copies.get(value) as Value;
@@ -140,7 +129,7 @@ export class CallHistory {
         }
       }
     }
-    const result = withTensors(past.result, copies, (tensor) => given[past.given.indexOf(tensor)]);
+    const result = withTensors(past.result, copies, (tensor) => given[past.signature.given.indexOf(tensor)]);
     return result.kind === "tensor" ? withSpan(result, placeOf(result.span)) : result;
   }
 
@@ -148,8 +137,8 @@ export class CallHistory {
    * Whether every tensor of the steps and of the result is an argument or was made by the steps, below the place of the call. Loops are no steps, nor are
    * parameters that were there before, so calls with either are not repeated.
    */
-  #isClosed({ tensors, path, start, end, result }: PastCall): boolean {
-    const known = new Set(tensors);
+  #isClosed({ signature, path, start, end, result }: PastCall): boolean {
+    const known = new Set(signature.tensors);
     const isBelow = (name: string): boolean => path === "" || name.startsWith(`${path}/`);
     const isKnown = (value: Value): boolean => known.has(value);
     for (let i = start; i < end; i += 1) {
@@ -188,7 +177,11 @@ function hasOnly(known: ReadonlySet<Value>, value: StaticValue, patience: Patien
 }
 
 /** The value with copies of its tensors; those that were given stand for what is given now. */
-function withTensors(value: StaticValue, copies: ReadonlyMap<Value, Value>, given: ReadonlyMap<TensorValue, TensorValue>): StaticValue {
+function withTensors(
+  value: StaticValue,
+  copies: ReadonlyMap<Value, Value>,
+  given: (tensor: TensorValue) => TensorValue | undefined,
+): StaticValue {
   const copyAll = (values: ReadonlyMap<string, StaticValue>) =>
     new Map([...values].map(([name, item]) => [name, withTensors(item, copies, given)]));
   switch (value.kind) {

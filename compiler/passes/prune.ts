@@ -20,15 +20,15 @@ export function prune(graph: Graph): Graph {
 /** The nodes that results depend on, captures of loop bodies included. */
 export function liveNodes(nodes: readonly Node[], results: readonly Value[]): Set<Node> {
   const live = new Set<Node>();
-  const keep = ({ node }: Value) => {
-    live.add(node);
+  const keep = (values: readonly Value[]) => {
+    for (let i = 0; i < values.length; i += 1) live.add((values[i] as Value).node);
   };
-  results.forEach(keep);
+  keep(results);
   for (let i = nodes.length - 1; i >= 0; i -= 1) {
     const node = nodes[i] as Node;
     if (!live.has(node)) continue;
-    node.inputs.forEach(keep);
-    if (node.op === "scan") node.attributes.body.captures.forEach(keep);
+    keep(node.inputs);
+    if (node.op === "scan") keep(node.attributes.body.captures);
   }
   return live;
 }
