@@ -123,6 +123,6 @@ export function storeTrees(library: string): string {
 
 /** Without sources, and in ASCII, which is read fastest. */
 function toLine(value: unknown): string {
-  const line = JSON.stringify(value, (name, part) => (name === "source" ? null : part));
+  const line = JSON.stringify(value, (name, part) => (name === "source" ? 0 : part));
   return line.replace(/[^\0-\x7f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -1,14 +1,14 @@
 import type { Span } from "../../dsl/source.ts";
 import type { Node, Value } from "../ir/graph.ts";
 import type { GivenArgument } from "./call.ts";
-import { type Context, type DeclaredParam, type DeclaredPenalty, type Frame, faultOf, type NodeOrigin, taskName } from "./context.ts";
+import { type Context, type DeclaredParam, type DeclaredPenalty, type Frame, faultOf, taskName } from "./context.ts";
 import { Patience, Reads, Signature, WatchedFields } from "./signature.ts";
 import { shapesEqual } from "./tensors.ts";
 import { type DefinitionFunction, poison, type StaticValue, type TensorValue, tensorWith, withSpan } from "./value.ts";
 
 /** Something that evaluation has added to a model. */
 export type Step =
-  | { readonly kind: "node"; readonly node: Node; readonly origin: NodeOrigin }
+  | { readonly kind: "node"; readonly node: Node; readonly path: string; readonly span: Span }
   | { readonly kind: "param"; readonly param: DeclaredParam }
   | { readonly kind: "penalty"; readonly penalty: DeclaredPenalty };
 
@@ -109,8 +109,8 @@ export class CallHistory {
       const step = this.#steps[i] as Step;
       switch (step.kind) {
         case "node": {
-          const { node, origin } = step;
-          const made = session.copyNode(node, node.inputs.map(copyOf), { path: pathOf(origin.path), span: placeOf(origin.span) });
+          const { node, path, span: at } = step;
+          const made = session.copyNode(node, node.inputs.map(copyOf), { path: pathOf(path), span: placeOf(at) });
           for (let output = 0; output < made.length; output += 1) copies.set(node.outputs[output] as Value, made[output] as Value);
           break;
         }
@@ -145,7 +145,7 @@ export class CallHistory {
       const step = this.#steps[i] as Step;
       switch (step.kind) {
         case "node":
-          if (!isBelow(step.origin.path) || !step.node.inputs.every(isKnown)) return false;
+          if (!isBelow(step.path) || !step.node.inputs.every(isKnown)) return false;
           for (const output of step.node.outputs) known.add(output);
           break;
         case "param":

@@ -100,13 +100,13 @@ export class Session {
     origin: NodeOrigin,
   ): readonly Value[] | ShapeError {
     const outputs = this.builder.add(op, inputs, attributes, origin);
-    if (!isShapeError(outputs)) this.calls.add({ kind: "node", node: (outputs[0] as Value).node, origin });
+    if (!isShapeError(outputs)) this.calls.add({ kind: "node", node: (outputs[0] as Value).node, path: origin.path, span: origin.span });
     return outputs;
   }
 
   copyNode(node: Node, inputs: readonly Value[], origin: NodeOrigin): readonly Value[] {
     const outputs = this.builder.copy(node, inputs, origin);
-    this.calls.add({ kind: "node", node: (outputs[0] as Value).node, origin });
+    this.calls.add({ kind: "node", node: (outputs[0] as Value).node, path: origin.path, span: origin.span });
     return outputs;
   }
 

@@ -6,6 +6,7 @@ import type {
   Expr,
   ListLiteral,
   Member,
+  NumberLiteral,
   Pipe,
   RecordLiteral,
   Reference,
@@ -34,21 +35,21 @@ import {
 /** The value of an expression. Findings are reported into the session, and their value is poison. */
 export function evaluate(expr: Expr, context: Context): StaticValue {
   const { session } = context;
+  // Nothing is within a number.
+  if (expr.kind === "NumberLiteral") return session.spend(expr.span) ? numberValue(expr.value) : poison;
   const value = session.enter(expr.span) ? evaluateInside(expr, context) : poison;
   session.leave();
   return value;
 }
 
 /** Without functions of its own, for which V8 would make a context at each call. */
-function evaluateInside(expr: Expr, context: Context): StaticValue {
+function evaluateInside(expr: Exclude<Expr, NumberLiteral>, context: Context): StaticValue {
   // The most frequent kinds first.
   switch (expr.kind) {
     case "Reference":
       return evaluateReference(expr, context);
     case "Call":
       return evaluateCall(expr, null, context);
-    case "NumberLiteral":
-      return numberValue(expr.value);
     case "Binary":
       return evaluateBinary(expr, context);
     case "Member":

@@ -22,6 +22,9 @@ export class SymbolicDim {
 
   /** The normal form: a number when no symbol is left. */
   static of(terms: readonly Term[]): Dim {
+    const [first] = terms;
+    if (terms.length === 1 && first !== undefined && first.coefficient !== 0)
+      return first.symbols.length === 0 ? first.coefficient : new SymbolicDim(terms);
     const byKey = new Map<string, Term>();
     for (const term of terms) {
       const key = term.symbols.join("*");
