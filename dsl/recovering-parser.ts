@@ -4,6 +4,7 @@ import { type SyntaxCode, syntaxCatalogue } from "./catalogue.ts";
 import { type Details, type Diagnostic, makeDiagnostic, type Note, type Placeholders } from "./diagnostic.ts";
 import { attachDocs } from "./doc-comments.ts";
 import { type Comment, endOfText, type Lexeme } from "./lexer.ts";
+import { OneTokenLookahead } from "./lookahead.ts";
 import { type Container, type ContainerKind, interruptsExpression, isEntryLine, readsLikePart } from "./recovery.ts";
 import type { Source, Span } from "./source.ts";
 import { describe, helpFor, helpForPart, partNames, unexpectedPart } from "./syntax-help.ts";
@@ -53,7 +54,8 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   #docs: ReadonlyMap<number, string> = new Map();
 
   constructor(options: { readonly skipValidations: boolean }) {
-    super(t.parserTokens, { maxLookahead: 1, recoveryEnabled: false, skipValidations: options.skipValidations, errorMessageProvider });
+    const lookahead = { maxLookahead: 1, lookaheadStrategy: new OneTokenLookahead() };
+    super(t.parserTokens, { ...lookahead, recoveryEnabled: false, skipValidations: options.skipValidations, errorMessageProvider });
   }
 
   /**

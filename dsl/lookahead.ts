@@ -1,0 +1,85 @@
+import {
+  Alternation,
+  type ILookaheadStrategy,
+  type IToken,
+  LLkLookaheadStrategy,
+  NonTerminal,
+  Option,
+  Repetition,
+  type Rule,
+  Terminal,
+  type TokenType,
+} from "chevrotain";
+
+type Production = ConstructorParameters<typeof Option>[0]["definition"][number];
+/** What Chevrotain gives a decision as `this`. */
+interface Input {
+  LA_FAST(offset: number): IToken;
+}
+
+/**
+ * Decisions by the next token, which is all that the grammar needs. Chevrotain's own strategy takes the same ones from lists of the paths of k tokens, and
+ * half of the time in which the parser is made.
+ */
+export class OneTokenLookahead extends LLkLookaheadStrategy {
+  constructor() {
+    super({ maxLookahead: 1 });
+  }
+
+  override buildLookaheadForAlternation(options: Parameters<ILookaheadStrategy["buildLookaheadForAlternation"]>[0]) {
+    if (options.hasPredicates) return super.buildLookaheadForAlternation(options);
+    const { definition } = find(options.rule, Alternation, options.prodOccurrence);
+    const choices: (number | undefined)[] = [];
+    for (const [choice, alternative] of definition.entries()) for (const type of firstTypes(alternative)) choices[type] ??= choice;
+    return function (this: unknown): number | undefined {
+      return choices[(this as Input).LA_FAST(1).tokenTypeIdx];
+    };
+  }
+
+  override buildLookaheadForOptional(options: Parameters<ILookaheadStrategy["buildLookaheadForOptional"]>[0]) {
+    if (options.prodType !== "Option" && options.prodType !== "Repetition") return super.buildLookaheadForOptional(options);
+    const types = new Set(firstTypes(find(options.rule, options.prodType === "Option" ? Option : Repetition, options.prodOccurrence)));
+    return function (this: unknown): boolean {
+      return types.has((this as Input).LA_FAST(1).tokenTypeIdx);
+    };
+  }
+}
+
+/** The production of a rule by its kind and number, as `OPTION2` has them. */
+function find<T extends Production>(rule: Rule, kind: new (...given: never[]) => T, occurrence: number): T {
+  const found = productionsOf(rule).find(
+    (production): production is T => production instanceof kind && occurrenceOf(production) === occurrence,
+  );
+  if (found === undefined) throw new Error(`the rule ${rule.name} has no ${kind.name} ${occurrence}`);
+  return found;
+}
+
+function occurrenceOf(production: Production): number | undefined {
+  return (production as { readonly idx?: number }).idx;
+}
+
+function partsOf(production: Production): readonly Production[] {
+  return production instanceof NonTerminal ? [] : ((production as { readonly definition?: readonly Production[] }).definition ?? []);
+}
+
+function productionsOf(production: Production): readonly Production[] {
+  return [production, ...partsOf(production).flatMap(productionsOf)];
+}
+
+/** The indices of the token types with which a production can begin. */
+function firstTypes(production: Production): readonly number[] {
+  if (production instanceof Terminal) return [production.terminalType.tokenTypeIdx as number, ...matching(production.terminalType)];
+  if (production instanceof NonTerminal) return firstTypes(production.referencedRule);
+  if (production instanceof Alternation) return production.definition.flatMap(firstTypes);
+  const types: number[] = [];
+  for (const part of partsOf(production)) {
+    types.push(...firstTypes(part));
+    if (!(part instanceof Option || part instanceof Repetition)) break;
+  }
+  return types;
+}
+
+/** The types in a category. */
+function matching({ categoryMatches }: TokenType): readonly number[] {
+  return (categoryMatches ?? []) as unknown as readonly number[];
+}
