@@ -54,7 +54,12 @@ export class FileScope implements Scope {
     if (item === undefined) {
       const imported = this.#imported.get(name);
       if (imported === undefined && this.#asked.has(name)) return poison; // The import failed, and was reported.
-      return imported === undefined ? undefined : this.#files.of(imported.from).lookup(imported.name, context, span);
+      const value =
+        imported === undefined
+          ? this.parent.lookup(name, context, span)
+          : this.#files.of(imported.from).lookup(imported.name, context, span);
+      // Further out nothing changes, but for a constant that is being evaluated.
+      return value === undefined || value.kind === "poison" ? value : this.#keep(name, value);
     }
     if (item.kind === "Definition") return this.#keep(name, { kind: "function", form: "definition", definition: item, scope: this });
     if (known === "busy") return report(context, "name/recursive", item.name.span, { name });
