@@ -34,7 +34,8 @@ function isStale() {
       return item.isDirectory() ? holdsNewer(path) : /\.(ts|css|html)$/.test(item.name) && isNewer(path);
     });
   return (
-    ["dsl", "compiler", "runtime", "api", "cli"].some((folder) => holdsNewer(join(root, folder))) || isNewer(join(root, "package.json"))
+    ["dsl", "compiler", "runtime", "api", "cli"].some((folder) => holdsNewer(join(root, folder))) ||
+    ["package.json", "scripts/build.mjs"].some((file) => isNewer(join(root, file)))
   );
 }
 

@@ -35,7 +35,7 @@ export function firstDeeperThan(root: Node, limit: number): Node | null {
     if (depth > limit) return level[0] as Node;
     const below: Node[] = [];
     const add = (child: Node) => below.push(child);
-    // No character opens more than two nodes, such as an argument and the reference that it is: what is short is not deep.
+    // No character opens more than two nodes, such as an argument and the reference that it is, and the last one a few more: what is short is not deep.
     for (const node of level) if (depth + 2 * (node.span.end - node.span.start) > limit - 8) forEachChild(node, add);
     level = below;
   }

@@ -196,7 +196,7 @@ function thirdPartyNotices(inputs) {
     const text = licence === undefined ? `Licence: ${manifest.license}` : readFileSync(join(root, folder, licence), "utf8").trim();
     return `${manifest.name} ${manifest.version}\n\n${text}\n`;
   });
-  return `The files in this folder contain code of these packages; that of chevrotain is changed in one place: its lexer computes what it had in a table.\n\n${notices.join(`\n${"-".repeat(80)}\n\n`)}`;
+  return `The files in this folder contain code of these packages; in plec.cjs that of chevrotain is changed: its lexer computes what it had in a table.\n\n${notices.join(`\n${"-".repeat(80)}\n\n`)}`;
 }
 
 if (
