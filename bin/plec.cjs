@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 const { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require("node:fs");
-const Module = require("node:module");
 const { dirname, join } = require("node:path");
 const { setFlagsFromString } = require("node:v8");
 const vm = require("node:vm");
+
+// What every command loads of Node is loaded before flags change: after that V8 rejects the compiled code that Node has of its own modules.
+void [process.stdout, process.stderr, require("node:process"), require("node:url")];
 
 // A command runs for a fraction of a second, in which optimising code costs more than it gives: V8 waits longer for it.
 // Measured on `plec check` of the full spec: half the time (docs/performance.md).
@@ -57,7 +59,8 @@ function run() {
     if (cachedData !== undefined) rmSync(first, { force: true });
   });
   const module = { exports: {} };
-  script.runInThisContext()(module.exports, Module.createRequire(entry), module, entry, dirname(entry));
+  // Packages are found from here as from beside the script.
+  script.runInThisContext()(module.exports, require, module, entry, dirname(entry));
 }
 
 function read(file) {

@@ -6,38 +6,72 @@ import { parse } from "../dsl/parser.ts";
 import { Source } from "../dsl/source.ts";
 import { readText } from "./read-text.ts";
 
-/** What the trees of a library are made of: one line of JSON each. */
-interface Index {
-  /** The line of each file, by its name in messages. */
-  readonly files: Readonly<Record<string, number>>;
-  readonly lines: number;
+/** What the trees of a library are made of: a line of JSON, then the texts of the files, then codes of 32 bits, in the byte order of the build. */
+interface Head {
+  /** By name in messages. */
+  readonly files: Readonly<Record<string, StoredFile>>;
+  /** A node of each kind and list of fields; `kind` is as it is, the fields that come before `span` are null. */
+  readonly shapes: readonly Shape[];
+  /** What is in the fields and is no node and no list. */
+  readonly scalars: readonly (string | number | boolean | null)[];
+  /** The bytes of all texts, which end where a code can begin. */
+  readonly textBytes: number;
+  /** Their number; the first one is `byteOrder`. */
+  readonly codes: number;
 }
 
-/** Followed by a line for the body of each of its definitions. */
 interface StoredFile {
-  readonly text: string;
-  readonly file: File;
+  /** The first byte of its text, and the one after the last, counted from the end of the head. */
+  readonly text: readonly [start: number, end: number];
+  /** The first code of the tree, without the bodies of definitions. */
+  readonly tree: number;
+  /** The first code of the body of each of its definitions. */
+  readonly bodies: readonly number[];
 }
+
+type Shape = Readonly<Record<string, unknown>>;
+
+// What a code says, in its last two bits; the rest is a number.
+/** One of the scalars. */
+const scalarTag = 0;
+/** A list of so many, which follow. */
+const listTag = 1;
+/** A node of a shape. Its fields follow, then the start and the end of its span as they are. */
+const nodeTag = 2;
+
+/** What a processor of another byte order than the build's reads as another number. */
+const byteOrder = 1;
+const newline = 10;
 
 /**
- * Syntax trees of the library as the build has parsed it: to read them takes less than half of the time of parsing. A tree stands for the very text that
- * it was made of, so that a file that says something else is parsed.
+ * Syntax trees of the library as the build has parsed it: to read them takes a small part of the time of parsing. A tree stands for the very text that it
+ * was made of, so that a file that says something else is parsed.
  */
 export class StoredTrees {
-  readonly #index: Index;
-  readonly #lines: readonly string[];
+  readonly #bytes: Buffer;
+  readonly #head: Head;
+  readonly #afterHead: number;
+  readonly #codes: Int32Array;
+  /** The fields of each shape that have codes. */
+  readonly #fields: readonly (readonly string[])[];
 
-  private constructor(index: Index, lines: readonly string[]) {
-    this.#index = index;
-    this.#lines = lines;
+  private constructor(bytes: Buffer, head: Head, afterHead: number) {
+    this.#bytes = bytes;
+    this.#head = head;
+    this.#afterHead = afterHead;
+    const start = bytes.byteOffset + afterHead + head.textBytes;
+    this.#codes = new Int32Array(bytes.buffer.slice(start, start + 4 * head.codes));
+    this.#fields = head.shapes.map((shape) => Object.keys(shape).filter((name) => name !== "kind" && name !== "span"));
   }
 
-  /** From the text that `storeTrees` gives; null for any other. */
-  static read(text: string): StoredTrees | null {
-    const lines = text.split("\n");
+  /** From the bytes that `storeTrees` gives; null for any others. */
+  static read(bytes: Buffer): StoredTrees | null {
+    const afterHead = bytes.indexOf(newline) + 1;
     try {
-      const index = JSON.parse(lines[0] as string) as Index;
-      return index.lines === lines.length ? new StoredTrees(index, lines) : null;
+      const head = JSON.parse(bytes.toString("latin1", 0, afterHead)) as Head;
+      if (bytes.length !== afterHead + head.textBytes + 4 * head.codes) return null;
+      const trees = new StoredTrees(bytes, head, afterHead);
+      return trees.#codes[0] === byteOrder ? trees : null;
     } catch {
       return null;
     }
@@ -45,42 +79,65 @@ export class StoredTrees {
 
   /** The tree of a file of the library, if there is one of its text. */
   treeOf(source: Source): File | null {
-    let line = this.#index.files[source.name];
-    if (line === undefined) return null;
-    const { text, file } = JSON.parse(this.#lines[line] as string) as StoredFile;
-    if (text !== source.text) return null;
-    setSource(file, source);
-    const items: File["items"][number][] = [];
-    for (const item of file.items) {
-      if (item.kind === "Definition") line += 1;
-      items.push(item.kind === "Definition" ? withBody(item, this.#lines[line] as string, source) : item);
-    }
+    const stored = this.#head.files[source.name];
+    if (stored === undefined) return null;
+    const [start, end] = stored.text;
+    if (this.#bytes.toString("utf8", this.#afterHead + start, this.#afterHead + end) !== source.text) return null;
+    const file = this.#nodeAt(stored.tree, source) as File;
+    let definitions = 0;
+    const items = file.items.map((item) =>
+      item.kind === "Definition" ? this.#withBody(item, stored.bodies[definitions++] as number, source) : item,
+    );
     return { ...file, items };
   }
-}
 
-/** A definition whose body is read when asked for: a spec calls a part of what it imports. */
-function withBody(definition: Definition, line: string, source: Source): Definition {
-  let read: Block | null = null;
-  return {
-    ...definition,
-    get body(): Block {
-      if (read === null) {
-        read = JSON.parse(line) as Block;
-        setSource(read, source);
+  /** A definition whose body is read when asked for: a spec calls a part of what it imports. */
+  #withBody(definition: Definition, code: number, source: Source): Definition {
+    const read = () => this.#nodeAt(code, source) as Block;
+    let body: Block | null = null;
+    return {
+      ...definition,
+      get body(): Block {
+        body ??= read();
+        return body;
+      },
+    };
+  }
+
+  #nodeAt(code: number, source: Source): unknown {
+    const { shapes, scalars } = this.#head;
+    const codes = this.#codes;
+    const fieldsOf = this.#fields;
+    let at = code;
+    return next();
+
+    function next(): unknown {
+      const code = codes[at++] as number;
+      const number = code >> 2;
+      switch (code & 3) {
+        case scalarTag:
+          return scalars[number];
+        case listTag: {
+          const list = new Array<unknown>(number);
+          for (let i = 0; i < number; i += 1) list[i] = next();
+          return list;
+        }
+        default: {
+          // A copy has the place of each field at once.
+          const node: Record<string, unknown> = { ...shapes[number] };
+          const fields = fieldsOf[number] as readonly string[];
+          for (let i = 0; i < fields.length; i += 1) {
+            const inner = codes[at] as number;
+            if ((inner & 3) === scalarTag) {
+              node[fields[i] as string] = scalars[inner >> 2];
+              at += 1;
+            } else node[fields[i] as string] = next();
+          }
+          node.span = { source, start: codes[at++], end: codes[at++] };
+          return node;
+        }
       }
-      return read;
-    },
-  };
-}
-
-/** Puts the source into all spans of a tree, which all of a file's have in common. */
-function setSource(tree: object, source: Source): void {
-  const fields = tree as Record<string, unknown>;
-  for (const name in fields) {
-    const value = fields[name];
-    if (name === "span") (value as { source: Source }).source = source;
-    else if (typeof value === "object" && value !== null) setSource(value, source);
+    }
   }
 }
 
@@ -93,18 +150,19 @@ export function storedTree(source: Source): File | null {
 }
 
 /** Empty where this does not run from a build. */
-function builtTrees(): string {
+function builtTrees(): Buffer {
   try {
-    return readFileSync(join(dirname(fileURLToPath(import.meta.url)), "library.trees"), "latin1");
+    return readFileSync(join(dirname(fileURLToPath(import.meta.url)), "library.trees"));
   } catch {
-    return "";
+    return Buffer.alloc(0);
   }
 }
 
 /** What `StoredTrees` reads, of the files of a folder; those with mistakes are left out. */
-export function storeTrees(library: string): string {
-  const files: Record<string, number> = {};
-  const lines: string[] = [];
+export function storeTrees(library: string): Buffer {
+  const files: Record<string, StoredFile> = {};
+  const writer = new TreeWriter();
+  let texts = "";
   const paths = readdirSync(library, { recursive: true })
     .map(String)
     .filter((path) => path.endsWith(".ple"));
@@ -113,16 +171,62 @@ export function storeTrees(library: string): string {
     const source = new Source(name, readText(join(library, path)), { library: true });
     const { file, diagnostics } = parse(source);
     if (diagnostics.length > 0) continue;
-    files[name] = lines.length + 1;
-    const definitions = file.items.filter((item) => item.kind === "Definition");
+    const start = Buffer.byteLength(texts);
+    texts += source.text;
     const items = file.items.map((item) => (item.kind === "Definition" ? { ...item, body: undefined } : item));
-    lines.push(toLine({ text: source.text, file: { ...file, items } }), ...definitions.map(({ body }) => toLine(body)));
+    const tree = writer.write({ ...file, items });
+    const bodies = file.items.filter((item) => item.kind === "Definition").map(({ body }) => writer.write(body));
+    files[name] = { text: [start, Buffer.byteLength(texts)], tree, bodies };
   }
-  return [JSON.stringify({ files, lines: lines.length + 1 }), ...lines].join("\n");
+  const { shapes, scalars, codes } = writer;
+  const textBytes = Math.ceil(Buffer.byteLength(texts) / 4) * 4;
+  const head: Head = { files, shapes, scalars, textBytes, codes: codes.length };
+  const padding = Buffer.alloc(textBytes - Buffer.byteLength(texts));
+  return Buffer.concat([Buffer.from(`${toAscii(JSON.stringify(head))}\n${texts}`), padding, Buffer.from(Int32Array.from(codes).buffer)]);
 }
 
-/** Without sources, and in ASCII, which is read fastest. */
-function toLine(value: unknown): string {
-  const line = JSON.stringify(value, (name, part) => (name === "source" ? 0 : part));
-  return line.replace(/[^\0-\x7f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+class TreeWriter {
+  readonly shapes: Shape[] = [];
+  readonly scalars: (string | number | boolean | null)[] = [];
+  readonly codes: number[] = [byteOrder];
+  readonly #numbers = new Map<string, number>();
+
+  /** Where the codes of a tree begin. */
+  write(tree: object): number {
+    const start = this.codes.length;
+    this.#add(tree);
+    return start;
+  }
+
+  #add(value: unknown): void {
+    if (Array.isArray(value)) {
+      this.#code(listTag, value.length);
+      for (const item of value) this.#add(item);
+    } else if (typeof value === "object" && value !== null) {
+      const { kind, span, ...rest } = value as { readonly kind: string; readonly span: { readonly start: number; readonly end: number } };
+      const fields = Object.entries(rest).filter(([, field]) => field !== undefined);
+      const shape = { kind, ...Object.fromEntries(fields.map(([name]) => [name, null])), span: null };
+      this.#code(nodeTag, this.#numberOf(shape, this.shapes));
+      for (const [, field] of fields) this.#add(field);
+      this.codes.push(span.start, span.end);
+    } else this.#code(scalarTag, this.#numberOf(value as string | number | boolean | null, this.scalars));
+  }
+
+  #code(tag: number, number: number): void {
+    this.codes.push((number << 2) | tag);
+  }
+
+  /** The place in a list of what is equal, which is added where there is none. */
+  #numberOf<T>(item: T, list: T[]): number {
+    const key = JSON.stringify(item);
+    const before = this.#numbers.get(key);
+    if (before !== undefined) return before;
+    this.#numbers.set(key, list.length);
+    return list.push(item) - 1;
+  }
+}
+
+/** JSON in ASCII, which is read fastest. */
+function toAscii(json: string): string {
+  return json.replace(/[^\0-\x7f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

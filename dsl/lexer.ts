@@ -36,7 +36,7 @@ export interface LexResult {
 
 const findingLimit = 200;
 
-const lexer = new Lexer(t.lexerTokens, { positionTracking: "onlyOffset", skipValidations: true, safeMode: false });
+const lexer = new Lexer(t.tokenTypes, { positionTracking: "onlyOffset", skipValidations: true, safeMode: false });
 
 /** Tokens of `source`, with the slips of other languages reported and read as what was meant. */
 export function lex(source: Source): LexResult {

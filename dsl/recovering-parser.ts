@@ -55,7 +55,7 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
 
   constructor(options: { readonly skipValidations: boolean }) {
     const lookahead = { maxLookahead: 1, lookaheadStrategy: new OneTokenLookahead() };
-    super(t.parserTokens, { ...lookahead, recoveryEnabled: false, skipValidations: options.skipValidations, errorMessageProvider });
+    super(t.tokenTypes, { ...lookahead, recoveryEnabled: false, skipValidations: options.skipValidations, errorMessageProvider });
   }
 
   /**

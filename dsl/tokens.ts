@@ -1,34 +1,45 @@
-import { createToken, Lexer, type TokenType } from "chevrotain";
+import { Lexer, type TokenType } from "chevrotain";
 
 /** Token categories and types of `.ple`. Words are lexed as one token type and sorted by `keywords` afterwards, which keeps the lexer small. */
 
+// Types are written as objects, which the lexer completes all at once: `createToken` would do that anew for each.
+
 /** Whatever may stand for a name: plain words and all words of the grammar but the reserved ones. */
-export const Name = createToken({ name: "Name", pattern: Lexer.NA });
+export const Name: TokenType = { name: "Name", PATTERN: Lexer.NA };
 /** Whatever may stand between two operands. */
-export const BinaryOperator = createToken({ name: "BinaryOperator", pattern: Lexer.NA });
+export const BinaryOperator: TokenType = { name: "BinaryOperator", PATTERN: Lexer.NA };
 
 // First characters are stated, or Chevrotain would parse each pattern for them at every start.
 const letters = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"];
 const digits = [..."0123456789"];
 
-export const Word = createToken({ name: "Word", pattern: /[A-Za-z_][A-Za-z0-9_]*/, categories: [Name], start_chars_hint: letters });
-export const NumberToken = createToken({
+export const Word: TokenType = { name: "Word", PATTERN: /[A-Za-z_][A-Za-z0-9_]*/, CATEGORIES: [Name], START_CHARS_HINT: letters };
+export const NumberToken: TokenType = {
   name: "Number",
-  pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z0-9_]|\.(?!\.))/,
-  start_chars_hint: digits,
-});
-export const StringToken = createToken({
+  PATTERN: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![A-Za-z0-9_]|\.(?!\.))/,
+  START_CHARS_HINT: digits,
+};
+export const StringToken: TokenType = {
   name: "String",
-  pattern: /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/,
-  start_chars_hint: ['"'],
-});
+  PATTERN: /"[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*"/,
+  START_CHARS_HINT: ['"'],
+};
 
-const symbol = (name: string, text: string, categories: TokenType[] = []): TokenType =>
-  createToken({ name, pattern: text, label: text, categories });
+const symbol = (name: string, text: string, categories: TokenType[] = []): TokenType => ({
+  name,
+  PATTERN: text,
+  LABEL: text,
+  CATEGORIES: categories,
+});
 const operator = (name: string, text: string): TokenType => symbol(name, text, [BinaryOperator]);
-const reserved = (word: string, categories: TokenType[] = []): TokenType =>
-  createToken({ name: `Reserved_${word}`, pattern: Lexer.NA, label: word, categories });
-const soft = (word: string): TokenType => createToken({ name: `Soft_${word}`, pattern: Lexer.NA, label: word, categories: [Name] });
+const keyword = (name: string, word: string, categories: TokenType[]): TokenType => ({
+  name,
+  PATTERN: Lexer.NA,
+  LABEL: word,
+  CATEGORIES: categories,
+});
+const reserved = (word: string, categories: TokenType[] = []): TokenType => keyword(`Reserved_${word}`, word, categories);
+const soft = (word: string): TokenType => keyword(`Soft_${word}`, word, [Name]);
 
 export const LCurly = symbol("LCurly", "{");
 export const RCurly = symbol("RCurly", "}");
@@ -123,19 +134,19 @@ export const isReservedWord = (type: TokenType): boolean => type.name.startsWith
 
 // ── what the lexer drops, and slips of other languages that it understands ──
 
-export const WhiteSpace = createToken({
+export const WhiteSpace: TokenType = {
   name: "WhiteSpace",
-  pattern: /[ \t\r\n\uFEFF]+/,
-  line_breaks: true,
-  group: Lexer.SKIPPED,
-  start_chars_hint: [" ", "\t", "\r", "\n", "\uFEFF"],
-});
-export const CommentToken = createToken({ name: "Comment", pattern: /\/\/[^\r\n]*/, group: "comments", start_chars_hint: ["/"] });
+  PATTERN: /[ \t\r\n\uFEFF]+/,
+  LINE_BREAKS: true,
+  GROUP: Lexer.SKIPPED,
+  START_CHARS_HINT: [" ", "\t", "\r", "\n", "\uFEFF"],
+};
+export const CommentToken: TokenType = { name: "Comment", PATTERN: /\/\/[^\r\n]*/, GROUP: "comments", START_CHARS_HINT: ["/"] };
 
 /** What is reported wherever it stands. */
 export const slips = new Set<TokenType>();
 const slip = (name: string, pattern: RegExp | string, firsts = [pattern.toString().charAt(0)]): TokenType => {
-  const type = createToken({ name, pattern, line_breaks: name === "BlockComment", start_chars_hint: firsts });
+  const type: TokenType = { name, PATTERN: pattern, LINE_BREAKS: name === "BlockComment", START_CHARS_HINT: firsts };
   slips.add(type);
   return type;
 };
@@ -159,12 +170,11 @@ export const meant: ReadonlyMap<TokenType, { readonly type: TokenType; readonly 
   [Bang, { type: Not, text: "not" }],
 ]);
 
-/** In the order in which the lexer tries them: longer before shorter. */
-export const lexerTokens: TokenType[] = [
+/** In the order in which the lexer tries them, longer before shorter; those without a pattern it completes. */
+export const tokenTypes: TokenType[] = [
   ...[WhiteSpace, CommentToken, BlockComment, HashComment, Word, NumberToken, BadNumber, StringToken, UnterminatedString, SingleQuoted],
   ...[PipeOperator, BarBar, Bar, Arrow, FatArrow, EqualTo, NotEqual, LessEqual, GreaterEqual, AmpAmp, StarStar, Bang, Semicolon],
   ...[PlusPlus, Plus, Minus, Times, Divide, MatMul, Power, Less, Greater, Equals, DotDot, LeadingDotNumber, Dot],
   ...[LCurly, RCurly, LParen, RParen, LSquare, RSquare, Comma, Colon, Question, Name, BinaryOperator],
+  ...words,
 ];
-
-export const parserTokens: TokenType[] = [...lexerTokens, ...words];

@@ -31,11 +31,13 @@ const options = {
 const requiredLate = {
   name: "required-late",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:(child_process|crypto|fs\/promises)$/ }, ({ path, namespace }) =>
+    onResolve({ filter: /^node:(child_process|crypto|fs\/promises|module)$/ }, ({ path, namespace }) =>
       namespace === "late" ? { path, external: true } : { path, namespace: "late" },
     );
     onLoad({ filter: /.*/, namespace: "late" }, async ({ path }) => {
-      const functions = Object.entries(await import(path)).filter(([name, value]) => typeof value === "function" && /^[a-z]/.test(name));
+      const functions = Object.entries(await import(path)).filter(
+        ([name, value]) => typeof value === "function" && /^(?!default)[a-z]/.test(name),
+      );
       return { contents: functions.map(([name]) => `export const ${name} = (...args) => require("${path}").${name}(...args);`).join("\n") };
     });
   },

@@ -25,9 +25,32 @@ interface PastCall {
   /** What evaluation took of the budget, which a copy takes too: what a file may do does not depend on what is copied. */
   readonly spent: number;
   readonly result: StaticValue;
-  /** Whether the steps depend on nothing but the arguments; null until it is asked. */
-  closed: boolean | null;
+  /** How to do the steps again over other arguments; null where they depend on more, undefined until it is asked. */
+  recipe: Recipe | null | undefined;
 }
+
+/** The steps of a call, with a position for each tensor: those of the arguments first, then what the steps give, in their order. */
+interface Recipe {
+  readonly positions: ReadonlyMap<Value, number>;
+  /** The number of positions; a tensor that two steps give has two. */
+  readonly size: number;
+  readonly steps: readonly RecipeStep[];
+}
+
+/** A step; `name` is its path below the place of the call. */
+type RecipeStep =
+  | {
+      readonly kind: "node";
+      readonly node: Node;
+      /** Their positions. */
+      readonly inputs: readonly number[];
+      readonly name: string;
+      readonly span: Span;
+      /** Which span of the call it has, or -1. */
+      readonly argument: number;
+    }
+  | { readonly kind: "param"; readonly param: DeclaredParam; readonly name: string }
+  | { readonly kind: "penalty"; readonly penalty: DeclaredPenalty; readonly name: string; readonly value: number };
 
 /**
  * What calls have added. A model calls the same things over and over: a tower for each task, an expert for each customer segment. A call of what an
@@ -79,7 +102,7 @@ export class CallHistory {
     if (this.#unrepeatable === unrepeatable && result.kind !== "poison") {
       const { place, frame } = context;
       const steps = { start, end: this.#steps.length, spent: left - budget.left };
-      alike.push({ signature, spans, reads, path: place.path, frame, ...steps, result, closed: null });
+      alike.push({ signature, spans, reads, path: place.path, frame, ...steps, result, recipe: undefined });
       this.#calls.set(signature.text, alike);
     }
     return result;
@@ -87,80 +110,103 @@ export class CallHistory {
 
   /** Adds the nodes of a past call over other tensors; null where that would not be what evaluation does. */
   #repeat(past: PastCall, signature: Signature, spans: readonly (Span | undefined)[], context: Context): StaticValue | null {
-    past.closed ??= this.#isClosed(past);
+    past.recipe = past.recipe === undefined ? this.#recipeOf(past) : past.recipe;
+    const { recipe } = past;
     const alike = spans.every((at, i) => spans.indexOf(at) === past.spans.indexOf(past.spans[i]));
-    if (!past.closed || !alike) return null;
+    if (recipe === null || !alike) return null;
     const { session, place } = context;
     const [span, pastSpan] = [spans[0] as Span, past.spans[0] as Span];
-    const pathOf = (path: string): string => place.node(past.path === "" ? path : path.slice(past.path.length + 1));
-    const sharedWith = ({ name }: DeclaredParam): Value | undefined => session.params.get(pathOf(name))?.value;
-    const fits = (param: DeclaredParam): boolean => shapesEqual((sharedWith(param) ?? param.value).type.shape, param.value.type.shape);
-    for (let i = past.start; i < past.end; i += 1) {
-      const step = this.#steps[i] as Step;
-      if (step.kind === "param" && !fits(step.param)) return null;
+    for (let i = 0; i < recipe.steps.length; i += 1) {
+      const step = recipe.steps[i] as RecipeStep;
+      if (step.kind !== "param") continue;
+      const shared = session.params.get(place.node(step.name));
+      if (shared !== undefined && !shapesEqual(shared.value.type.shape, step.param.value.type.shape)) return null;
     }
     if (!session.spendOnNodes(span, past.spent)) return poison;
-    const { tensors, given } = signature;
-    const copies = new Map(past.signature.tensors.map((tensor, i) => [tensor, tensors[i] as Value]));
-    const [pastFault, fault] = [faultOf(pastSpan, past.frame).span, faultOf(span, context.frame).span];
-    const placeOf = (at: Span): Span => spans[past.spans.indexOf(at)] ?? at;
-    const copyOf = (value: Value): Value => copies.get(value) as Value;
-    for (let i = past.start; i < past.end; i += 1) {
-      const step = this.#steps[i] as Step;
+    // By position: the arguments first, then what the steps give.
+    const copies = new Array<Value>(recipe.size);
+    const { given, tensors } = signature;
+    let made = 0;
+    for (; made < tensors.length; made += 1) copies[made] = tensors[made] as Value;
+    const pastFault = faultOf(pastSpan, past.frame).span;
+    for (let i = 0; i < recipe.steps.length; i += 1) {
+      const step = recipe.steps[i] as RecipeStep;
       switch (step.kind) {
         case "node": {
-          const { node, path, span: at } = step;
-          const made = session.copyNode(node, node.inputs.map(copyOf), { path: pathOf(path), span: placeOf(at) });
-          for (let output = 0; output < made.length; output += 1) copies.set(node.outputs[output] as Value, made[output] as Value);
+          const inputs = new Array<Value>(step.inputs.length);
+          for (let input = 0; input < inputs.length; input += 1) inputs[input] = copies[step.inputs[input] as number] as Value;
+          const at = step.argument < 0 ? step.span : (spans[step.argument] as Span);
+          const outputs = session.copyNode(step.node, inputs, { path: place.node(step.name), span: at });
+          for (let output = 0; output < outputs.length; output += 1) copies[made++] = outputs[output] as Value;
           break;
         }
         case "param": {
           const { param } = step;
+          const name = place.node(step.name);
           const { type, node } = param.value;
-          const at = node.span === pastFault ? fault : (node.span as Span);
-          const make = () => session.addParam(pathOf(param.name), param, type.shape as number[], at);
-          copies.set(param.value, sharedWith(param) ?? make());
+          const at = node.span === pastFault ? faultOf(span, context.frame).span : (node.span as Span);
+          copies[made++] = session.params.get(name)?.value ?? session.addParam(name, param, type.shape as number[], at);
           break;
         }
-        case "penalty": {
-          const { penalty } = step;
-          const task = taskName(context);
-          session.addPenalty({ ...penalty, task, path: pathOf(penalty.path), value: copies.get(penalty.value) as Value });
-        }
+        case "penalty":
+          session.addPenalty({
+            ...step.penalty,
+            task: taskName(context),
+            path: place.node(step.name),
+            value: copies[step.value] as Value,
+          });
       }
     }
-    const result = withTensors(past.result, copies, (tensor) => given[past.signature.given.indexOf(tensor)]);
-    return result.kind === "tensor" ? withSpan(result, placeOf(result.span)) : result;
+    const copyOf = (value: Value): Value => copies[recipe.positions.get(value) as number] as Value;
+    const result = withTensors(past.result, copyOf, (tensor) => given[past.signature.given.indexOf(tensor)]);
+    return result.kind === "tensor" ? withSpan(result, spans[past.spans.indexOf(result.span)] ?? result.span) : result;
   }
 
   /**
-   * Whether every tensor of the steps and of the result is an argument or was made by the steps, below the place of the call. Loops are no steps, nor are
-   * parameters that were there before, so calls with either are not repeated.
+   * How to do the steps of a call again; null unless every tensor of the steps and of the result is an argument or was made by the steps, below the place
+   * of the call. Loops are no steps, nor are parameters that were there before, so calls with either are not repeated.
    */
-  #isClosed({ signature, path, start, end, result }: PastCall): boolean {
-    const known = new Set(signature.tensors);
-    const isBelow = (name: string): boolean => path === "" || name.startsWith(`${path}/`);
-    const isKnown = (value: Value): boolean => known.has(value);
+  #recipeOf({ signature, spans, path, start, end, result }: PastCall): Recipe | null {
+    const positions = new Map<Value, number>();
+    for (const tensor of signature.tensors) positions.set(tensor, positions.size);
+    const steps = new Array<RecipeStep>(end - start);
+    const below = path === "" ? 0 : path.length + 1;
+    const isBelow = (name: string): boolean => below === 0 || (name.startsWith(path) && name[path.length] === "/");
+    let made = positions.size;
     for (let i = start; i < end; i += 1) {
       const step = this.#steps[i] as Step;
       switch (step.kind) {
-        case "node":
-          if (!isBelow(step.path) || !step.node.inputs.every(isKnown)) return false;
-          for (const output of step.node.outputs) known.add(output);
+        case "node": {
+          const { node, span } = step;
+          if (!isBelow(step.path)) return null;
+          const inputs = new Array<number>(node.inputs.length);
+          for (let input = 0; input < inputs.length; input += 1) {
+            const position = positions.get(node.inputs[input] as Value);
+            if (position === undefined) return null;
+            inputs[input] = position;
+          }
+          for (const output of node.outputs) positions.set(output, made++);
+          steps[i - start] = { kind: "node", node, inputs, name: step.path.slice(below), span, argument: spans.indexOf(span) };
           break;
+        }
         case "param":
-          if (!isBelow(step.param.name)) return false;
-          known.add(step.param.value);
+          if (!isBelow(step.param.name)) return null;
+          positions.set(step.param.value, made++);
+          steps[i - start] = { kind: "param", param: step.param, name: step.param.name.slice(below) };
           break;
-        case "penalty":
-          if (!isBelow(step.penalty.path) || !known.has(step.penalty.value)) return false;
+        case "penalty": {
+          const { penalty } = step;
+          const value = positions.get(penalty.value);
+          if (!isBelow(penalty.path) || value === undefined) return null;
+          steps[i - start] = { kind: "penalty", penalty, name: penalty.path.slice(below), value };
+        }
       }
     }
-    return hasOnly(known, result, new Patience());
+    return hasOnly(positions, result, new Patience()) ? { positions, size: made, steps } : null;
   }
 }
 
-function hasOnly(known: ReadonlySet<Value>, value: StaticValue, patience: Patience): boolean {
+function hasOnly(known: ReadonlyMap<Value, number>, value: StaticValue, patience: Patience): boolean {
   if (!patience.look()) return false;
   switch (value.kind) {
     case "tensor":
@@ -179,22 +225,22 @@ function hasOnly(known: ReadonlySet<Value>, value: StaticValue, patience: Patien
 /** The value with copies of its tensors; those that were given stand for what is given now. */
 function withTensors(
   value: StaticValue,
-  copies: ReadonlyMap<Value, Value>,
+  copyOf: (value: Value) => Value,
   given: (tensor: TensorValue) => TensorValue | undefined,
 ): StaticValue {
   const copyAll = (values: ReadonlyMap<string, StaticValue>) =>
-    new Map([...values].map(([name, item]) => [name, withTensors(item, copies, given)]));
+    new Map([...values].map(([name, item]) => [name, withTensors(item, copyOf, given)]));
   switch (value.kind) {
     case "tensor":
       return (
         given(value) ??
         tensorWith(value, {
-          value: copies.get(value.value) as Value,
+          value: copyOf(value.value),
           members: value.members === null ? null : copyAll(value.members),
         })
       );
     case "list":
-      return { ...value, items: value.items.map((item) => withTensors(item, copies, given)) };
+      return { ...value, items: value.items.map((item) => withTensors(item, copyOf, given)) };
     case "record":
       return { ...value, fields: copyAll(value.fields) };
     default:

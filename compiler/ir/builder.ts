@@ -61,10 +61,11 @@ export class GraphBuilder {
   /** Appends what a node does, over other inputs of the same types, and returns the outputs. */
   copy(node: Node, inputs: readonly Value[], origin: Origin): readonly Value[] {
     const attributes = node.attributes as OpAttributes[OpName];
-    const key = nodeKey(node.op, inputs, attributes);
+    const key = nodeKey(node.op, inputs, attributes, keyOfCopied(attributes));
     const before = key === null ? undefined : this.#made.get(key);
     if (before !== undefined) return before.outputs;
-    const types = node.outputs.map(({ type }) => type);
+    const types = new Array<TensorType>(node.outputs.length);
+    for (let i = 0; i < types.length; i += 1) types[i] = (node.outputs[i] as Value).type;
     return this.#append<OpName>(node.op, inputs, attributes, types, origin, key);
   }
 
@@ -129,20 +130,37 @@ export class GraphBuilder {
 }
 
 /** Equal nodes have equal keys; null for a node that is equal to none but itself. */
-function nodeKey<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): string | null {
+function nodeKey<K extends OpName>(
+  op: K,
+  inputs: readonly Value[],
+  attributes: OpAttributes[K],
+  ofAttributes = attributeKey(attributes),
+): string | null {
   if (unhashed.has(op)) return null;
   let key: string = op;
   for (let i = 0; i < inputs.length; i += 1) {
     const { node, index } = inputs[i] as Value;
     key += index === 0 ? ` ${node.id}` : ` ${node.id}.${index}`;
   }
-  return key + attributeKey(attributes);
+  return key + ofAttributes;
 }
 
 /** Equal attributes have equal keys, since equal dims have equal texts. */
 function attributeKey(attributes: object): string {
   let key = "";
   for (const name in attributes) key += ` ${name}:${(attributes as Readonly<Record<string, unknown>>)[name]}`;
+  return key;
+}
+
+const copiedKeys = new WeakMap<object, string>();
+
+/** The key of attributes that copies have in common. */
+function keyOfCopied(attributes: object): string {
+  let key = copiedKeys.get(attributes);
+  if (key === undefined) {
+    key = attributeKey(attributes);
+    copiedKeys.set(attributes, key);
+  }
   return key;
 }
 

@@ -2,7 +2,7 @@ import { Alternation, LLkLookaheadStrategy, Option, Repetition, RepetitionMandat
 import { expect, it } from "vitest";
 import { OneTokenLookahead } from "../../dsl/lookahead.ts";
 import { PleParser } from "../../dsl/parser.ts";
-import { parserTokens } from "../../dsl/tokens.ts";
+import { tokenTypes } from "../../dsl/tokens.ts";
 
 const rules = Object.values(new PleParser({ skipValidations: true }).getGAstProductions());
 const [own, usual] = [new OneTokenLookahead(), new LLkLookaheadStrategy({ maxLookahead: 1 })];
@@ -26,7 +26,7 @@ it.each(rules.map((rule) => [rule.name, rule] as const))("decides as Chevrotain 
       const prodType = part instanceof Option ? "Option" : part instanceof Repetition ? "Repetition" : null;
       return prodType && (strategy.buildLookaheadForOptional({ ...options, prodType } as never) as (this: never) => unknown);
     };
-    for (const { tokenTypeIdx } of parserTokens) {
+    for (const { tokenTypeIdx } of tokenTypes) {
       const input = { LA_FAST: () => ({ tokenTypeIdx }) } as never;
       expect(decisionOf(own)?.call(input)).toBe(decisionOf(usual)?.call(input));
     }

@@ -7,7 +7,7 @@ import { parse } from "../../dsl/parser.ts";
 import { Source } from "../../dsl/source.ts";
 
 const library = libraryFolder();
-const text = storeTrees(library);
+const bytes = storeTrees(library);
 const files = readdirSync(library, { recursive: true })
   .map(String)
   .filter((path) => path.endsWith(".ple"));
@@ -18,29 +18,30 @@ const sourceOf = (path: string, change = ""): Source =>
 describe("stored trees", () => {
   it.each(files)("are what the parser gives: %s", (path) => {
     const source = sourceOf(path);
-    const tree = StoredTrees.read(text)?.treeOf(source);
+    const tree = StoredTrees.read(bytes)?.treeOf(source);
     expect(tree).toEqual(parse(source).file);
     expect(tree?.items[0]?.span.source).toBe(source);
   });
 
   it("are read once: a body stays the same", () => {
-    const [item] = StoredTrees.read(text)?.treeOf(sourceOf("layers.ple"))?.items ?? [];
+    const [item] = StoredTrees.read(bytes)?.treeOf(sourceOf("layers.ple"))?.items ?? [];
     expect(item?.kind).toBe("Definition");
     if (item?.kind === "Definition") expect(item.body).toBe(item.body);
   });
 
   it("stand for no other text", () => {
-    expect(StoredTrees.read(text)?.treeOf(sourceOf("layers.ple", "\n"))).toBeNull();
+    expect(StoredTrees.read(bytes)?.treeOf(sourceOf("layers.ple", "\n"))).toBeNull();
   });
 
   it("stand for no file of another name", () => {
-    expect(StoredTrees.read(text)?.treeOf(new Source("layers.ple", sourceOf("layers.ple").text))).toBeNull();
+    expect(StoredTrees.read(bytes)?.treeOf(new Source("layers.ple", sourceOf("layers.ple").text))).toBeNull();
   });
 
-  it.each([
-    ["nothing", ""],
-    ["a part", text.slice(0, text.length / 2)],
-    ["something else", "<html>\n</html>"],
+  it.each<[string, Buffer]>([
+    ["nothing", Buffer.alloc(0)],
+    ["a part", bytes.subarray(0, bytes.length / 2)],
+    ["another byte order", Buffer.from(bytes.toString("latin1").replace("\x01\0\0\0", "\0\0\0\x01"), "latin1")],
+    ["something else", Buffer.from("<html>\n</html>")],
   ])("are not taken from %s", (_, other) => {
     expect(StoredTrees.read(other)).toBeNull();
   });
