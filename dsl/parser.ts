@@ -1,10 +1,11 @@
 import type { IToken, TokenType } from "chevrotain";
 import type * as ast from "./ast.ts";
 import { syntaxCatalogue } from "./catalogue.ts";
+import { storedDecisions } from "./decisions.ts";
 import { type Diagnostic, makeDiagnostic } from "./diagnostic.ts";
 import { ExpressionParser } from "./expression-parser.ts";
 import { type Comment, type Lexeme, lex } from "./lexer.ts";
-import { nestingLimit } from "./recovering-parser.ts";
+import { nestingLimit, type ParserOptions } from "./recovering-parser.ts";
 import { measureDepth } from "./recovery.ts";
 import type { Source } from "./source.ts";
 import * as t from "./tokens.ts";
@@ -34,7 +35,7 @@ export function parse(source: Source): ParseResult {
   const { tokens, comments, diagnostics: lexical } = lex(source);
   const deep = measureDepth(tokens, nestingLimit);
   if (deep !== null) return { file: empty, comments, diagnostics: [tooDeep(source, deep.startOffset)] };
-  parser ??= new PleParser({ skipValidations: true });
+  parser ??= new PleParser({ skipValidations: true, decisions: storedDecisions });
   const { file, diagnostics } = parser.parseFile(source, tokens, comments);
   const deepNode = file.items.map((item) => firstDeeperThan(item, treeDepthLimit)).find((node) => node !== null);
   if (deepNode !== undefined) return { file: empty, comments, diagnostics: [tooDeep(source, deepNode.span.start)] };
@@ -70,11 +71,9 @@ export class PleParser extends ExpressionParser {
   /** Statements of a block take no `per`; items of a model do. */
   #inBlock = 0;
 
-  constructor(options: { readonly skipValidations: boolean }) {
+  constructor(options: ParserOptions) {
     super(options);
-    this.performSelfAnalysis();
-    // What is the prototype of something has fast properties.
-    Object.create(this);
+    this.prepare(options);
   }
 
   parseFile(

@@ -4,7 +4,7 @@ import { type SyntaxCode, syntaxCatalogue } from "./catalogue.ts";
 import { type Details, type Diagnostic, makeDiagnostic, type Note, type Placeholders } from "./diagnostic.ts";
 import { attachDocs } from "./doc-comments.ts";
 import { type Comment, endOfText, type Lexeme } from "./lexer.ts";
-import { OneTokenLookahead } from "./lookahead.ts";
+import { type Decision, OneTokenLookahead, readDecisions, type StoredDecision, storeDecisions } from "./lookahead.ts";
 import { type Container, type ContainerKind, interruptsExpression, isEntryLine, readsLikePart } from "./recovery.ts";
 import type { Source, Span } from "./source.ts";
 import { describe, helpFor, helpForPart, partNames, unexpectedPart } from "./syntax-help.ts";
@@ -28,6 +28,12 @@ class Failure extends Error {
 /** Ends the parse of the whole file. */
 class Abort extends Error {}
 
+export interface ParserOptions {
+  readonly skipValidations: boolean;
+  /** What the analysis of the grammar would find; null to analyse it. */
+  readonly decisions?: readonly StoredDecision[] | null;
+}
+
 /** What is read before the first token and after the last one. */
 const outside = endOfText(0, -1);
 
@@ -46,6 +52,9 @@ const errorMessageProvider = {
 export abstract class RecoveringParser extends EmbeddedActionsParser {
   /** Chevrotain's place in the tokens: the index of the last one consumed. */
   declare protected currIdx: number;
+  /** By what Chevrotain decides. */
+  declare protected lookAheadFuncsCache: ReadonlyMap<number, Decision>;
+  declare protected selfAnalysisDone: boolean;
   #tokens: readonly Lexeme[] = [];
   #source: Source | null = null;
   #diagnostics: Diagnostic[] = [];
@@ -53,17 +62,31 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   #depth = 0;
   #docs: ReadonlyMap<number, string> = new Map();
 
-  constructor(options: { readonly skipValidations: boolean }) {
+  constructor({ skipValidations }: ParserOptions) {
     const lookahead = { maxLookahead: 1, lookaheadStrategy: new OneTokenLookahead() };
-    super(t.tokenTypes, { ...lookahead, recoveryEnabled: false, skipValidations: options.skipValidations, errorMessageProvider });
+    super(t.tokenTypes, { ...lookahead, recoveryEnabled: false, skipValidations, errorMessageProvider });
   }
 
   /**
    * A step of Chevrotain's analysis of the grammar. It makes a fast prototype of the parser before it records the grammar, which then takes each of 180
-   * properties that it adds and deletes as a change of a prototype: a third of the analysis. `PleParser` does it afterwards.
+   * properties that it adds and deletes as a change of a prototype: a third of the analysis. `prepare` does it afterwards.
    */
   protected TRACE_INIT<T>(step: string, run: () => T): T | undefined {
     return step === "toFastProps" ? undefined : run();
+  }
+
+  /** Makes ready for parsing, once all rules are there. */
+  protected prepare({ decisions = null }: ParserOptions): void {
+    if (decisions === null) this.performSelfAnalysis();
+    else this.lookAheadFuncsCache = readDecisions(decisions);
+    this.selfAnalysisDone = true;
+    // What is the prototype of something has fast properties.
+    Object.create(this);
+  }
+
+  /** All that the parser decides by. */
+  get decisions(): readonly StoredDecision[] {
+    return storeDecisions(this.lookAheadFuncsCache);
   }
 
   protected start(source: Source, tokens: Lexeme[], comments: readonly Comment[]): void {

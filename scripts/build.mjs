@@ -61,6 +61,14 @@ const withoutTable = {
   },
 };
 
+/** The decisions of the parser, by name of the module that holds them. */
+const withDecisions = (decisions) => ({
+  name: "with-decisions",
+  setup({ onLoad }) {
+    onLoad({ filter: /dsl[\\/]decisions\.ts$/ }, () => ({ contents: `export const storedDecisions = ${JSON.stringify(decisions)};` }));
+  },
+});
+
 const commandLine = {
   entryPoints: [{ in: "cli/process.ts", out: "plec" }],
   format: "cjs",
@@ -92,9 +100,11 @@ const modules = {
 
 export async function build() {
   const { build: bundle } = await import("esbuild");
-  const results = await Promise.all([commandLine, modules].map((part) => bundle({ ...options, ...part })));
+  const { decisions, trees } = await parsed(bundle);
+  const results = await Promise.all(
+    [commandLine, modules].map((part) => bundle({ ...options, ...part, plugins: [...(part.plugins ?? []), withDecisions(decisions)] })),
+  );
   const page = await reportPage(bundle);
-  const trees = await libraryTrees(bundle);
   const inputs = [...results.map(({ metafile }) => metafile), page.metafile].flatMap(({ inputs }) => Object.keys(inputs));
   const files = [
     ...results.flatMap(({ outputFiles }) => outputFiles.map(({ path, contents }) => ({ name: basename(path), contents }))),
@@ -135,12 +145,18 @@ async function reportPage(bundle) {
   return { html, metafile };
 }
 
-/** The library's syntax trees, by the compiler itself. */
-async function libraryTrees(bundle) {
-  const entry = { entryPoints: ["compiler/stored-trees.ts"], outdir: undefined, outfile: "stored-trees.js", format: "esm" };
-  const { outputFiles } = await bundle({ ...options, ...entry });
-  const { storeTrees } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
-  return storeTrees(join(root, "specs/std"));
+/** What the compiler itself says of its grammar, and the library's syntax trees. */
+async function parsed(bundle) {
+  const contents = `export { storeTrees } from "./compiler/stored-trees.ts"; export { PleParser } from "./dsl/parser.ts";`;
+  const { outputFiles } = await bundle({
+    ...options,
+    stdin: { contents, resolveDir: root },
+    outdir: undefined,
+    outfile: "parsed.js",
+    format: "esm",
+  });
+  const { storeTrees, PleParser } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+  return { decisions: new PleParser({ skipValidations: true }).decisions, trees: storeTrees(join(root, "specs/std")) };
 }
 
 function write({ name, contents }) {

@@ -17,7 +17,8 @@ interface PastCall {
   readonly signature: Signature;
   /** The call, then its arguments: what a node can have as its place beside what stands in the body. */
   readonly spans: readonly (Span | undefined)[];
-  readonly reads: Reads;
+  /** Null without records among the arguments. */
+  readonly reads: Reads | null;
   readonly path: string;
   readonly frame: Frame | null;
   readonly start: number;
@@ -82,16 +83,25 @@ export class CallHistory {
   ): StaticValue {
     // An initialiser has a graph of its own.
     if (context.initial !== null) return evaluate(slots);
-    const reads = new Reads();
-    const watched = slots.map((slot, i) =>
-      slot?.value.kind === "record" ? { ...slot, value: reads.watch(slot.value, [String(i)]) } : slot,
-    );
+    let reads: Reads | null = null;
+    const watched = new Array<GivenArgument | undefined>(slots.length);
+    const spans = new Array<Span | undefined>(slots.length + 1);
+    spans[0] = span;
+    for (let i = 0; i < slots.length; i += 1) {
+      const slot = slots[i];
+      spans[i + 1] = slot?.span;
+      watched[i] = slot;
+      if (slot?.value.kind !== "record") continue;
+      reads ??= new Reads();
+      watched[i] = { ...slot, value: reads.watch(slot.value, [String(i)]) };
+    }
     const signature = new Signature(callee, watched);
     if (signature.text === null) return evaluate(slots);
     const alike = this.#calls.get(signature.text) ?? [];
-    const spans = [span, ...slots.map((slot) => slot?.span)];
-    for (const past of alike) {
-      const repeated = past.reads.holdFor(slots) ? this.#repeat(past, signature, spans, context) : null;
+    for (let i = 0; i < alike.length; i += 1) {
+      const past = alike[i] as PastCall;
+      const holds = past.reads === null || past.reads.holdFor(slots);
+      const repeated = holds ? this.#repeat(past, signature, spans, context) : null;
       if (repeated !== null) return repeated;
     }
     const start = this.#steps.length;
@@ -112,8 +122,7 @@ export class CallHistory {
   #repeat(past: PastCall, signature: Signature, spans: readonly (Span | undefined)[], context: Context): StaticValue | null {
     past.recipe = past.recipe === undefined ? this.#recipeOf(past) : past.recipe;
     const { recipe } = past;
-    const alike = spans.every((at, i) => spans.indexOf(at) === past.spans.indexOf(past.spans[i]));
-    if (recipe === null || !alike) return null;
+    if (recipe === null || !alikeSpans(spans, past.spans)) return null;
     const { session, place } = context;
     const [span, pastSpan] = [spans[0] as Span, past.spans[0] as Span];
     for (let i = 0; i < recipe.steps.length; i += 1) {
@@ -204,6 +213,12 @@ export class CallHistory {
     }
     return hasOnly(positions, result, new Patience()) ? { positions, size: made, steps } : null;
   }
+}
+
+/** Whether the same ones of them are the same. */
+function alikeSpans(spans: readonly (Span | undefined)[], others: readonly (Span | undefined)[]): boolean {
+  for (let i = 0; i < spans.length; i += 1) if (spans.indexOf(spans[i]) !== others.indexOf(others[i])) return false;
+  return true;
 }
 
 function hasOnly(known: ReadonlyMap<Value, number>, value: StaticValue, patience: Patience): boolean {

@@ -1,4 +1,4 @@
-import type { Value } from "../ir/graph.ts";
+import type { TensorType, Value } from "../ir/graph.ts";
 import type { DefinitionFunction, RecordValue, SliceOf, StaticValue, TensorValue } from "./value.ts";
 
 /** Values are looked through down to so many parts: a record of records may hold the same one any number of times. */
@@ -49,16 +49,19 @@ export class Signature {
       case "number":
         return `${value.value}`;
       case "string":
-        return JSON.stringify(value.value);
+        return quote(value.value);
       case "boolean":
       case "none":
         return value.kind === "none" ? "none" : `${value.value}`;
-      case "list":
-        return `[${value.items.map((item) => this.#describe(item)).join(" ")}]`;
+      case "list": {
+        let text = "[";
+        for (let i = 0; i < value.items.length; i += 1) text += ` ${this.#describe(value.items[i])}`;
+        return `${text}]`;
+      }
       case "record":
         // What is read of a watched record is compared by itself.
         if (value.fields instanceof WatchedFields) return "record";
-        return `{${JSON.stringify(value.title)} ${this.#describeAll(value.fields)}}`;
+        return `{${quote(value.title)}${this.#describeAll(value.fields)}}`;
       case "function":
         if (value.form === "lambda") return this.#giveUp();
         return `f${identify(value.form === "definition" ? value.definition : value.builtin)}`;
@@ -68,7 +71,9 @@ export class Signature {
   }
 
   #describeAll(values: ReadonlyMap<string, StaticValue>): string {
-    return [...values].map(([name, value]) => `${JSON.stringify(name)}=${this.#describe(value)}`).join(" ");
+    let text = "";
+    for (const [name, value] of values) text += ` ${quote(name)}=${this.#describe(value)}`;
+    return text;
   }
 
   #giveUp(): string {
@@ -83,7 +88,7 @@ export class Signature {
     const position = known ?? this.#tensors?.size ?? 0;
     if (known === undefined) this.#tensors?.set(value, position);
     let text = `#${position}`;
-    if (known === undefined) text += `${value.type.dtype}[${value.type.shape.join(",")}]`;
+    if (known === undefined) text += describeType(value.type);
     if (stretch !== null) text += `~${[...stretch].join(",")}`;
     if (slices !== null) text += describeSlices(slices);
     if (vocabulary !== null) text += `<${vocabulary}`;
@@ -91,6 +96,22 @@ export class Signature {
     if (members !== null) text += `(${this.#describeAll(members)})`;
     return text;
   }
+}
+
+/** A text that ends where its length says: nothing else can look like it. */
+function quote(text: string): string {
+  return `${text.length}"${text}`;
+}
+
+const describedTypes = new WeakMap<TensorType, string>();
+
+function describeType(type: TensorType): string {
+  let text = describedTypes.get(type);
+  if (text === undefined) {
+    text = `${type.dtype}[${type.shape.join(",")}]`;
+    describedTypes.set(type, text);
+  }
+  return text;
 }
 
 const identities = new WeakMap<object, number>();
@@ -110,7 +131,7 @@ function describeSlices(slices: readonly SliceOf[]): string {
   if (known !== undefined) return known;
   const parts = slices.map(
     ({ name, start, width, column, slices: inner }) =>
-      `${JSON.stringify(name)}:${start}+${width}${column ? "!" : ""}${describeSlices(inner)}`,
+      `${quote(name)}:${start}+${width}${column ? "!" : ""}${describeSlices(inner)}`,
   );
   const text = `(${parts.join(" ")})`;
   describedSlices.set(slices, text);

@@ -83,7 +83,8 @@ export class GraphBuilder {
     if (depth > 0) this.#depthOf.set(node, depth);
     if (key !== null) {
       this.#made.set(key, node);
-      (this.#keysOfScope[depth] as string[]).push(key);
+      // What stands outside of loops is never out of scope.
+      if (depth > 0) (this.#keysOfScope[depth] as string[]).push(key);
     }
     return node.outputs;
   }

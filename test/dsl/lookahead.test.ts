@@ -4,7 +4,8 @@ import { OneTokenLookahead } from "../../dsl/lookahead.ts";
 import { PleParser } from "../../dsl/parser.ts";
 import { tokenTypes } from "../../dsl/tokens.ts";
 
-const rules = Object.values(new PleParser({ skipValidations: true }).getGAstProductions());
+const parser = new PleParser({ skipValidations: true });
+const rules = Object.values(parser.getGAstProductions());
 const [own, usual] = [new OneTokenLookahead(), new LLkLookaheadStrategy({ maxLookahead: 1 })];
 
 interface Part {
@@ -36,4 +37,10 @@ it.each(rules.map((rule) => [rule.name, rule] as const))("decides as Chevrotain 
 it("sees decisions", () => {
   const decisions = rules.flatMap((rule) => partsOf(rule as Part)).filter((part) => part instanceof Alternation || part instanceof Option);
   expect(decisions.length).toBeGreaterThan(30);
+});
+
+it("decides the same by what was stored of an analysis", () => {
+  const { decisions } = parser;
+  expect(decisions.length).toBeGreaterThan(30);
+  expect(new PleParser({ skipValidations: true, decisions }).decisions).toEqual(decisions);
 });
