@@ -45,7 +45,7 @@ function checkExperts(scope: ModelScope, pruned: Graph, session: Session): void 
     missing.delete(node);
     if (node.op === "scan") node.attributes.body.nodes.forEach(find);
   };
-  pruned.nodes.forEach(find);
+  for (let i = 0; i < pruned.nodes.length && missing.size > 0; i += 1) find(pruned.nodes[i] as Node);
   const reported = new Set<unknown>();
   for (const { bank, entry, name, tensor } of scope.entries) {
     if (bank.role !== "experts" || !missing.has(tensor.value.node) || reported.has(entry)) continue;

@@ -130,8 +130,7 @@ function describeSlices(slices: readonly SliceOf[]): string {
   const known = describedSlices.get(slices);
   if (known !== undefined) return known;
   const parts = slices.map(
-    ({ name, start, width, column, slices: inner }) =>
-      `${quote(name)}:${start}+${width}${column ? "!" : ""}${describeSlices(inner)}`,
+    ({ name, start, width, column, slices: inner }) => `${quote(name)}:${start}+${width}${column ? "!" : ""}${describeSlices(inner)}`,
   );
   const text = `(${parts.join(" ")})`;
   describedSlices.set(slices, text);

@@ -9,26 +9,25 @@ export function prune(graph: Graph): Graph {
     graph.nodes,
     graph.outputs.map((output) => output.value),
   );
-  for (const input of graph.inputs) live.add(input.value.node);
+  for (const { value } of graph.inputs) live[value.node.id] = 1;
   return {
     ...graph,
-    nodes: graph.nodes.filter((node) => live.has(node)),
-    params: graph.params.filter((param) => live.has(param.value.node)),
+    nodes: graph.nodes.filter((node) => live[node.id] === 1),
+    params: graph.params.filter((param) => live[param.value.node.id] === 1),
   };
 }
 
-/** The nodes that results depend on, captures of loop bodies included. */
-export function liveNodes(nodes: readonly Node[], results: readonly Value[]): Set<Node> {
-  const live = new Set<Node>();
-  const keep = (values: readonly Value[]) => {
-    for (let i = 0; i < values.length; i += 1) live.add((values[i] as Value).node);
-  };
-  keep(results);
+/** By id, 1 for those of the nodes that results depend on, captures of loop bodies included, and 0 for the others. */
+export function liveNodes(nodes: readonly Node[], results: readonly Value[]): Uint8Array {
+  let ids = 0;
+  for (let i = 0; i < nodes.length; i += 1) ids = Math.max(ids, (nodes[i] as Node).id + 1);
+  const live = new Uint8Array(ids);
+  for (const { node } of results) live[node.id] = 1;
   for (let i = nodes.length - 1; i >= 0; i -= 1) {
-    const node = nodes[i] as Node;
-    if (!live.has(node)) continue;
-    keep(node.inputs);
-    if (node.op === "scan") keep(node.attributes.body.captures);
+    const { id, op, inputs, attributes } = nodes[i] as Node;
+    if (live[id] === 0) continue;
+    for (let input = 0; input < inputs.length; input += 1) live[(inputs[input] as Value).node.id] = 1;
+    if (op === "scan") for (const { node } of attributes.body.captures) live[node.id] = 1;
   }
   return live;
 }

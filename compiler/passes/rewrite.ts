@@ -132,8 +132,8 @@ class Copy {
     if (copy === null) throw new Error("a copied body always has results");
     // Rules may have left nodes without use.
     const live = liveNodes(copy.nodes, copy.results);
-    for (const { node } of copy.inputs) live.add(node);
-    const nodes = copy.nodes.filter((node) => live.has(node));
+    for (const { node } of copy.inputs) live[node.id] = 1;
+    const nodes = copy.nodes.filter((node) => live[node.id] === 1);
     return { ...copy, nodes, captures: findCaptures(nodes, copy.results) };
   }
 }

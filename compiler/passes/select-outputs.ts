@@ -13,9 +13,10 @@ export function dropUnreadInputs(graph: Graph): Graph {
     graph.nodes,
     graph.outputs.map((output) => output.value),
   );
-  const kept = new Set<GraphInput>(graph.inputs.filter((input) => live.has(input.value.node)));
+  const kept = new Set<GraphInput>(graph.inputs.filter((input) => live[input.value.node.id] === 1));
   const symbols = (input: GraphInput) => input.value.type.shape.flatMap(symbolsOf);
-  const used = new Set([...live].flatMap((node) => node.outputs.flatMap((value) => value.type.shape.flatMap(symbolsOf))));
+  const read = graph.nodes.filter((node) => live[node.id] === 1);
+  const used = new Set(read.flatMap((node) => node.outputs.flatMap((value) => value.type.shape.flatMap(symbolsOf))));
   for (const symbol of used) {
     if ([...kept].some((input) => symbols(input).includes(symbol))) continue;
     const carriers = graph.inputs.filter((input) => symbols(input).includes(symbol));

@@ -51,7 +51,7 @@ function squareTensors({ whole }: LintedModel, value: Value): readonly Value[] {
   const live = liveNodes(whole.nodes, [value]);
   return whole.nodes.flatMap((node) => {
     const [output] = node.outputs;
-    const counted = live.has(node) && node.op !== "reshape" && output !== undefined;
+    const counted = live[node.id] === 1 && node.op !== "reshape" && output !== undefined;
     return counted && output.type.shape.reduce<number>((sum, dim) => sum + degree(dim), 0) >= 2 ? [output] : [];
   });
 }
