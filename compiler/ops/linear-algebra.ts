@@ -60,7 +60,7 @@ export const linearAlgebra: OpRows<"matmul"> = {
         operands.map(([x, type]) => tf.broadcast(x, type, [...leading, ...type.shape.slice(-2)])),
       );
     },
-    samples: [
+    samples: () => [
       matmulSample([batch, 4], [4, 5]),
       matmulSample([batch, 3, 4], [4, 2]),
       matmulSample([batch, 3, 4], [batch, 4, 2]),

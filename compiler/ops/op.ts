@@ -23,7 +23,7 @@ export interface OpDefinition<K extends OpName> {
   readonly onnx: OnnxLowering<K>;
   readonly tfjs: TensorFlowLowering<K>;
   /** Operands that generate the op's tests. */
-  readonly samples: readonly Sample<K>[];
+  readonly samples: () => readonly Sample<K>[];
 }
 
 /** The rows of one family, by name; `table.ts` joins the families. */

@@ -46,7 +46,7 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
       }
       return stack(tf, stacked, axis);
     },
-    samples: [
+    samples: () => [
       { inputs: [factor([batch, 5]), factor([batch, 5])], attributes: { axis: 1 } },
       { inputs: [factor([batch, 5, 3]), factor([batch, 5, 3])], attributes: { axis: 1 } },
       { inputs: [factor([4, batch]), factor([4, batch])], attributes: { axis: 0 } },
@@ -94,7 +94,7 @@ export const recurrences: OpRows<"linear_scan" | "scan"> = {
       return state.map((last, i) => (i < states - final ? stack(tf, stacked(i), axis) : last));
     },
     // Bodies are graphs; scans are tested by hand.
-    samples: [],
+    samples: () => [],
   },
 };
 

@@ -32,7 +32,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
     onnx: (onnx, inputs, { attributes: { axis } }) => (inputs.length === 1 ? (inputs[0] as string) : onnx.op("Concat", inputs, { axis })),
     tfjs: (tf, inputs, { attributes: { axis } }) =>
       inputs.length === 1 ? (inputs[0] as string) : tf.op("ConcatV2", [...inputs, tf.constant("i32", [], [axis])], { N: inputs.length }),
-    samples: [
+    samples: () => [
       { inputs: [f32([batch, 2]), f32([batch, 3])], attributes: { axis: 1 } },
       { inputs: [f32([batch, 2, 3]), f32([batch, 1, 3]), f32([batch, 4, 3])], attributes: { axis: 1 } },
       { inputs: [f32([batch, 3]), f32([2, 3])], attributes: { axis: 0 } },
@@ -86,7 +86,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       const size = shape.map((_, i) => (i === axis && !isToEnd ? subtractDims(stop, start) : -1));
       return tf.op("Slice", [x as string, tf.shape(begin), tf.shape(size)]);
     },
-    samples: [
+    samples: () => [
       { inputs: [f32([batch, 5])], attributes: { axis: 1, start: 1, stop: 4 } },
       { inputs: [f32([batch, 5])], attributes: { axis: 0, start: 0, stop: 1 } },
       { inputs: [f32([2, batch, 3])], attributes: { axis: 1, start: 0, stop: batch } },
@@ -110,7 +110,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       return onnx.op("Reshape", [x as string, target === null ? onnx.shape(shape) : onnx.ints(target)]);
     },
     tfjs: (tf, [x], { attributes: { shape } }) => tf.reshape(x as string, shape),
-    samples: [
+    samples: () => [
       { inputs: [f32([batch, 6])], attributes: { shape: [batch, 2, 3] } },
       { inputs: [f32([batch, 2, 3])], attributes: { shape: [batch, 6] } },
       { inputs: [f32([4, batch, 3])], attributes: { shape: [2, 2, batch, 3] } },
@@ -156,7 +156,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       permutation.length === 0 ? inputs : onnx.op("Transpose", inputs, { perm: permutation }),
     tfjs: (tf, [x], { attributes: { permutation } }) =>
       permutation.length === 0 ? (x as string) : tf.op("Transpose", [x as string, tf.ints(permutation)]),
-    samples: [
+    samples: () => [
       { inputs: [f32([batch, 3])], attributes: { permutation: [1, 0] } },
       { inputs: [f32([batch, 2, 3])], attributes: { permutation: [1, 0, 2] } },
       { inputs: [f32([2, batch, 3, 4])], attributes: { permutation: [3, 1, 0, 2] } },
@@ -186,7 +186,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
         : onnx.op("Expand", [x as string, onnx.shape(target)]);
     },
     tfjs: (tf, [x], { inputs: [value], attributes: { shape } }) => tf.broadcast(x as string, (value as Value).type, shape),
-    samples: [
+    samples: () => [
       { inputs: [f32([1, 3])], attributes: { shape: [batch, 3] } },
       { inputs: [f32([3])], attributes: { shape: [batch, 2, 3] } },
       { inputs: [f32([batch, 1])], attributes: { shape: [batch, 4] } },
@@ -208,7 +208,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
     ),
     onnx: (onnx, inputs, { attributes: { axis } }) => onnx.op("Gather", inputs, { axis }),
     tfjs: (tf, inputs, { attributes: { axis } }) => tf.op("GatherV2", [...inputs, tf.constant("i32", [], [axis])], { batch_dims: 0 }),
-    samples: [
+    samples: () => [
       { inputs: [f32([5, 3]), ids([batch], 5)], attributes: { axis: 0 } },
       { inputs: [f32([5, 3]), ids([batch, 2], 5)], attributes: { axis: 0 } },
       { inputs: [f32([batch, 4, 3]), ids([2], 4)], attributes: { axis: 1 } },
@@ -255,7 +255,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       const sums = tf.op("ScatterNd", [places, first, tf.shape([length, outer, inner])]);
       return tf.reshape(tf.op("Transpose", [sums, swapped]), result);
     },
-    samples: [
+    samples: () => [
       { inputs: [f32([batch, 3]), ids([batch], 4)], attributes: { axis: 0, length: 5 } },
       { inputs: [f32([batch, 2, 3]), ids([batch, 2], 5)], attributes: { axis: 0, length: 5 } },
       { inputs: [f32([batch, 2, 3]), ids([2], 4)], attributes: { axis: 1, length: 4 } },
@@ -300,7 +300,7 @@ export const shapeOps: OpRows<"concat" | "slice" | "reshape" | "transpose" | "ex
       const column = tf.reshape(indices as string, [...(value as Value).type.shape, 1]);
       return tf.op("Cast", [tf.op("Equal", [column, classes])], { SrcT: { dtype: "bool" }, DstT: { dtype: "f32" } });
     },
-    samples: [
+    samples: () => [
       { inputs: [ids([batch], 4)], attributes: { depth: 4 } },
       { inputs: [{ dtype: "i32", shape: [batch, 2], low: -2, high: 6 }], attributes: { depth: 5 } },
       { inputs: [ids([], 3)], attributes: { depth: 3 } },

@@ -52,8 +52,21 @@ export function axisError(types: readonly TensorType[], axis: number, input = 0)
   return shapeError("axis", `there is no axis ${axis} in ${formatShape(shape)}, which has rank ${shape.length}`, [input]);
 }
 
+/** Whether the first operand has the shape that all have together, as far as that is seen at once. */
+function firstHasAll(types: readonly TensorType[]): boolean {
+  const first = shapeAt(types, 0);
+  for (let input = 1; input < types.length; input += 1) {
+    const shape = shapeAt(types, input);
+    if (shape === first || shape.length === 0) continue;
+    if (shape.length !== first.length) return false;
+    for (let axis = 0; axis < shape.length; axis += 1) if (!dimsEqual(shape[axis] as Dim, first[axis] as Dim)) return false;
+  }
+  return true;
+}
+
 /** NumPy broadcasting over the leading axes of all operands, `skip` trailing axes left out. */
 export function broadcastDims(types: readonly TensorType[], skip = 0): readonly Dim[] | ShapeError {
+  if (skip === 0 && types.length > 0 && firstHasAll(types)) return shapeAt(types, 0);
   let rank = 0;
   for (let input = 0; input < types.length; input += 1) rank = Math.max(rank, shapeAt(types, input).length - skip);
   const result: Dim[] = [];

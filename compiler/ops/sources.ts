@@ -14,7 +14,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
     vjp: noOperands,
     onnx: (onnx, _, node) => onnx.input(node.attributes.name),
     tfjs: (_, __, node) => node.attributes.name,
-    samples: [],
+    samples: () => [],
   },
 
   param: {
@@ -23,7 +23,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
     vjp: noOperands,
     onnx: (onnx, _, node) => onnx.param(node.attributes.name),
     tfjs: (tf, _, node) => tf.param(node.attributes.name),
-    samples: [],
+    samples: () => [],
   },
 
   body_input: {
@@ -32,7 +32,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
     vjp: noOperands,
     onnx: (_, __, node) => unbound(`body input ${node.attributes.position}`),
     tfjs: (_, __, node) => unbound(`body input ${node.attributes.position}`),
-    samples: [],
+    samples: () => [],
   },
 
   constant: {
@@ -50,7 +50,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
     vjp: noOperands,
     onnx: (onnx, _, { attributes: { dtype, shape, data } }) => onnx.constant(dtype, shape, data),
     tfjs: (tf, _, { attributes: { dtype, shape, data } }) => tf.constant(dtype, shape, data),
-    samples: [
+    samples: () => [
       { inputs: [], attributes: { dtype: "f32", shape: [], data: [0.25] } },
       { inputs: [], attributes: { dtype: "f32", shape: [2, 3], data: [1, -2, 3, 4.5, 5, 6] } },
       { inputs: [], attributes: { dtype: "i32", shape: [3], data: [1, -2, 70000] } },
@@ -67,7 +67,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
       return shape.length === 0 ? scalar : onnx.op("Expand", [scalar, onnx.shape(shape)]);
     },
     tfjs: (tf, _, { attributes: { dtype, shape, value } }) => tf.broadcast(tf.constant(dtype, [], [value]), { dtype, shape: [] }, shape),
-    samples: [
+    samples: () => [
       { inputs: [], attributes: { dtype: "f32", shape: [batch, 4], value: 1.5 } },
       { inputs: [], attributes: { dtype: "i32", shape: [3], value: -2 } },
       { inputs: [], attributes: { dtype: "bool", shape: [2], value: 1 } },
@@ -99,7 +99,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
     },
     tfjs: (tf, _, { attributes: { length } }) =>
       tf.op("Range", [tf.constant("i32", [], [0]), tf.dim(length), tf.constant("i32", [], [1])], { Tidx: { dtype: "f32" } }),
-    samples: [
+    samples: () => [
       { inputs: [], attributes: { length: 5 } },
       { inputs: [], attributes: { length: batch } },
     ],
@@ -115,7 +115,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
     vjp: noOperands,
     onnx: () => initialisersOnly(),
     tfjs: () => initialisersOnly(),
-    samples: [],
+    samples: () => [],
   },
 
   random_normal: {
@@ -134,7 +134,7 @@ export const sources: OpRows<"input" | "param" | "constant" | "full" | "arange" 
     vjp: noOperands,
     onnx: () => initialisersOnly(),
     tfjs: () => initialisersOnly(),
-    samples: [],
+    samples: () => [],
   },
 };
 

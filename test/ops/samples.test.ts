@@ -18,16 +18,16 @@ const rows = Object.entries(ops) as [OpName, OpDefinition<OpName>][];
 
 for (const [op, { samples }] of rows.filter(([name]) => !byHand.includes(name))) {
   describe(op, () => {
-    test("has samples", () => expect(samples.length).toBeGreaterThan(0));
+    test("has samples", () => expect(samples().length).toBeGreaterThan(0));
 
-    for (const sample of samples) {
+    for (const sample of samples()) {
       test(`fixed: ${describeSample(sample)}`, async () => {
         const graph = sampleGraph(op, sample, (dim) => dim);
         await compare(graph, sampleInputs(graph, sample, batch));
       });
     }
 
-    for (const sample of samples.filter(hasBatch)) {
+    for (const sample of samples().filter(hasBatch)) {
       for (const size of [1, batch]) {
         test(`with a symbol for the batch, at ${size}: ${describeSample(sample)}`, async () => {
           const graph = sampleGraph(op, sample, (dim) => (dim === batch ? symbolDim("B") : dim));
@@ -39,7 +39,7 @@ for (const [op, { samples }] of rows.filter(([name]) => !byHand.includes(name)))
 }
 
 test("every op but those tested by hand is generated", () => {
-  expect(rows.filter(([, { samples }]) => samples.length === 0).map(([op]) => op)).toEqual(expect.arrayContaining([...byHand]));
+  expect(rows.filter(([, { samples }]) => samples().length === 0).map(([op]) => op)).toEqual(expect.arrayContaining([...byHand]));
 });
 
 async function compare(graph: Graph, inputs: ReadonlyMap<string, NdArray>): Promise<void> {
