@@ -1,4 +1,4 @@
-import type { Block, Let, Output, Penalty, Require, Type } from "../../dsl/ast.ts";
+import type { Block, Let, Output, Penalty, Require, Statement, Type } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { builderOf, type Context, contextAt, contextWith, report, taskName } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
@@ -8,6 +8,8 @@ import { LocalScope } from "./scope.ts";
 import { dtypeOf, shapeOf } from "./tensors.ts";
 import { describe, itemsOf, poison, type StaticValue } from "./value.ts";
 
+const noMembers: ReadonlyMap<string, StaticValue> = new Map();
+
 export interface BodyResult {
   readonly result: StaticValue;
   /** The values of `output` statements. */
@@ -16,9 +18,10 @@ export interface BodyResult {
 
 /** Runs the statements of a definition, a flow or a function with braces; names are added to `scope`. */
 export function evaluateBody(block: Block, name: string, scope: LocalScope, context: Context): BodyResult {
-  const members = new Map<string, StaticValue>();
+  let members: Map<string, StaticValue> | null = null;
   let result: StaticValue | null = null;
-  for (const statement of block.statements) {
+  for (let i = 0; i < block.statements.length; i += 1) {
+    const statement = block.statements[i] as Statement;
     if (result !== null) {
       report(context, "call/after-return", statement.span, {});
       break;
@@ -32,6 +35,7 @@ export function evaluateBody(block: Block, name: string, scope: LocalScope, cont
         break;
       case "Output": {
         const value = evaluateOutput(statement, scope, context);
+        members ??= new Map();
         members.set(statement.name.text, value);
         scope.set(statement.name.text, value);
         break;
@@ -41,13 +45,13 @@ export function evaluateBody(block: Block, name: string, scope: LocalScope, cont
         break;
       case "Require":
         // What follows was written for arguments that meet the requirement.
-        if (!meetsRequirement(statement, name, context)) return { result: poison, members };
+        if (!meetsRequirement(statement, name, context)) return { result: poison, members: members ?? noMembers };
         break;
       case "Return":
         result = evaluate(statement.value, context);
     }
   }
-  return { result: result ?? report(context, "call/no-return", block.span, { name }), members };
+  return { result: result ?? report(context, "call/no-return", block.span, { name }), members: members ?? noMembers };
 }
 
 /** Evaluates a `let` and adds its names; several names take apart a list. */

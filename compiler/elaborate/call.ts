@@ -196,8 +196,8 @@ function evaluateDefinition(
   const returned = definition.result === null ? result : matchResult(definition, result, binding, inside);
   if (returned.kind !== "tensor") return returned;
   // A module that wraps another one passes on what that one offers.
-  const offered = new Map([...(returned.members ?? []), ...members]);
-  return tensorWith(returned, { span, members: offered.size > 0 ? offered : null, made: definition });
+  const offered = members.size > 0 ? new Map([...(returned.members ?? []), ...members]) : returned.members;
+  return tensorWith(returned, { span, members: offered, made: definition });
 }
 
 function matchParameter(

@@ -216,11 +216,21 @@ export interface ModelNames {
   all(name: string, span: Span, context: Context): StaticValue;
 }
 
-export interface InitialContext {
+export class InitialContext {
   readonly shape: readonly number[];
-  readonly builder: GraphBuilder;
+  #builder: GraphBuilder | null = null;
   /** Values that belong to the initialiser; all others depend on data. */
-  readonly own: Set<Value>;
+  readonly own = new Set<Value>();
+
+  constructor(shape: readonly number[]) {
+    this.shape = shape;
+  }
+
+  /** Made when the first node is: most initialisers are names of what has been evaluated before. */
+  get builder(): GraphBuilder {
+    this.#builder ??= new GraphBuilder();
+    return this.#builder;
+  }
 }
 
 /** Reports a finding with notes that lead from the place of the fault out through the calls, and gives poison. */

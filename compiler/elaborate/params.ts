@@ -4,7 +4,7 @@ import { GraphBuilder } from "../ir/builder.ts";
 import { type Dim, dimsEqual, formatShape } from "../ir/dim.ts";
 import type { Graph, Value } from "../ir/graph.ts";
 import { applyFunction } from "./call.ts";
-import { builderOf, type Context, contextWith, faultOf, report } from "./context.ts";
+import { builderOf, type Context, contextWith, faultOf, InitialContext, report } from "./context.ts";
 import { evaluateDimExpr } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
 import { formatType } from "./match-type.ts";
@@ -71,7 +71,7 @@ function paramShape(statement: Param, context: Context): readonly number[] | nul
 
 /** The initialiser as a graph of its own, evaluated when weights are made. */
 function initialGraph(statement: Param, shape: readonly number[], context: Context): Graph | null {
-  const inner = contextWith(context, { initial: { shape, builder: new GraphBuilder(), own: new Set() } });
+  const inner = contextWith(context, { initial: new InitialContext(shape) });
   const given = evaluate(statement.initial, inner);
   if (given.kind !== "function") return graphOfInitial(statement, given, shape, inner);
   // `= xavier_uniform` names an initialiser, which is called for the value.
