@@ -7,12 +7,16 @@ export interface Cell {
   readonly width: number;
 }
 
+// Within functions, since V8 looks up classes of characters as soon as there is an expression of them: a check without findings has none.
+
 /** Characters that take no column: combining marks, joiners, variation selectors. */
-const zeroWidth = /^[\p{M}\p{Cf}]$/u;
-const control = /^[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]$/u;
+const takesNone = (character: string): boolean => /^[\p{M}\p{Cf}]$/u.test(character);
+const isControl = (character: string): boolean => /^[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]$/u.test(character);
 /** East Asian wide and fullwidth characters, and emoji shown as pictures. */
-const wide =
-  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}$/u;
+const isWide = (character: string): boolean =>
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}$/u.test(
+    character,
+  );
 
 /**
  * The characters of a line with their columns. Tabs become spaces, control characters a replacement sign. Of a very long line only the part
@@ -33,7 +37,7 @@ export function layOut(
   for (const character of line.slice(from, to)) {
     offset += character.length;
     const width = columnsOf(character, column, tabSize);
-    const text = character === "\t" ? " ".repeat(width) : control.test(character) ? "\ufffd" : /\p{Cf}/u.test(character) ? "" : character;
+    const text = character === "\t" ? " ".repeat(width) : isControl(character) ? "\ufffd" : /\p{Cf}/u.test(character) ? "" : character;
     cells.push({ text, end: offset, column, width });
     column += width;
   }
@@ -43,8 +47,8 @@ export function layOut(
 function columnsOf(character: string, column: number, tabSize: number): number {
   if (character === "\t") return tabSize - (column % tabSize);
   if (character >= " " && character <= "~") return 1;
-  if (zeroWidth.test(character)) return 0;
-  return wide.test(character) ? 2 : 1;
+  if (takesNone(character)) return 0;
+  return isWide(character) ? 2 : 1;
 }
 
 /** An offset that does not fall between the halves of a surrogate pair. */

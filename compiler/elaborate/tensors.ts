@@ -88,13 +88,12 @@ export function makeConstant(
   span: Span,
   dtype: DType = "f32",
 ): TensorValue | PoisonValue {
-  const wrong = data.find((number) => !isFloat32(number));
-  if (wrong !== undefined) return report(context, "type/range", span, { message: `${wrong} is no number that f32 can hold` });
+  for (let i = 0; i < data.length; i += 1) {
+    const number = data[i] as number;
+    if (!Number.isFinite(Math.fround(number)))
+      return report(context, "type/range", span, { message: `${number} is no number that f32 can hold` });
+  }
   return makeTensor(context, "constant", [], { dtype, shape, data }, span);
-}
-
-function isFloat32(number: number): boolean {
-  return Number.isFinite(Math.fround(number));
 }
 
 /** The value as a tensor: numbers become scalars of the wanted type, anything else but a tensor is reported. */
