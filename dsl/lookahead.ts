@@ -30,7 +30,7 @@ export class OneTokenLookahead extends LLkLookaheadStrategy {
   }
 
   override buildLookaheadForAlternation(options: Parameters<ILookaheadStrategy["buildLookaheadForAlternation"]>[0]) {
-    if (options.hasPredicates) return super.buildLookaheadForAlternation(options);
+    if (options.hasPredicates) throw new Error(`an alternative of the rule ${options.rule.name} has a GATE, of which no table knows`);
     const { definition } = find(options.rule, Alternation, options.prodOccurrence);
     const choices: (number | undefined)[] = [];
     for (const [choice, alternative] of definition.entries()) for (const type of firstTypes(alternative)) choices[type] ??= choice;

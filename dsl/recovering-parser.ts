@@ -78,8 +78,10 @@ export abstract class RecoveringParser extends EmbeddedActionsParser {
   /** Makes ready for parsing, once all rules are there. */
   protected prepare({ decisions = null }: ParserOptions): void {
     if (decisions === null) this.performSelfAnalysis();
-    else this.lookAheadFuncsCache = readDecisions(decisions);
-    this.selfAnalysisDone = true;
+    else {
+      this.lookAheadFuncsCache = readDecisions(decisions);
+      this.selfAnalysisDone = true;
+    }
     // What is the prototype of something has fast properties.
     Object.create(this);
   }

@@ -61,7 +61,7 @@ export class GraphBuilder {
   /** Appends what a node does, over other inputs of the same types, and returns the outputs. */
   copy(node: Node, inputs: readonly Value[], origin: Origin): readonly Value[] {
     const attributes = node.attributes as OpAttributes[OpName];
-    const key = nodeKey(node.op, inputs, attributes, keyOfCopied(attributes));
+    const key = nodeKey(node.op, inputs, attributes, keyOfCopied);
     const before = key === null ? undefined : this.#made.get(key);
     if (before !== undefined) return before.outputs;
     const types = new Array<TensorType>(node.outputs.length);
@@ -135,7 +135,7 @@ function nodeKey<K extends OpName>(
   op: K,
   inputs: readonly Value[],
   attributes: OpAttributes[K],
-  ofAttributes = attributeKey(attributes),
+  keyOf: (attributes: object) => string = attributeKey,
 ): string | null {
   if (unhashed.has(op)) return null;
   let key: string = op;
@@ -143,7 +143,7 @@ function nodeKey<K extends OpName>(
     const { node, index } = inputs[i] as Value;
     key += index === 0 ? ` ${node.id}` : ` ${node.id}.${index}`;
   }
-  return key + ofAttributes;
+  return key + keyOf(attributes);
 }
 
 /** Equal attributes have equal keys, since equal dims have equal texts. */
