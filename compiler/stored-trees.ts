@@ -3,15 +3,16 @@ import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Block, Definition, File } from "../dsl/ast.ts";
 import { parse } from "../dsl/parser.ts";
-import { Source } from "../dsl/source.ts";
+import { Source, type Span } from "../dsl/source.ts";
+import { makerOf, type NodeMaker } from "./node-makers.ts";
 import { readText } from "./read-text.ts";
 
 /** What the trees of a library are made of: a line of JSON, then the texts of the files, then codes of 32 bits, in the byte order of the build. */
 interface Head {
   /** By name in messages. */
   readonly files: Readonly<Record<string, StoredFile>>;
-  /** A node of each kind and list of fields; `kind` is as it is, the fields that come before `span` are null. */
-  readonly shapes: readonly Shape[];
+  /** Each kind of node with its fields but for `span`, which is last: `Kind field field ...`. */
+  readonly shapes: readonly string[];
   /** What is in the fields and is no node and no list. */
   readonly scalars: readonly (string | number | boolean | null)[];
   /** The bytes of all texts, which end where a code can begin. */
@@ -28,8 +29,6 @@ interface StoredFile {
   /** The first code of the body of each of its definitions. */
   readonly bodies: readonly number[];
 }
-
-type Shape = Readonly<Record<string, unknown>>;
 
 // What a code says, in its last two bits; the rest is a number.
 /** One of the scalars. */
@@ -52,8 +51,8 @@ export class StoredTrees {
   readonly #head: Head;
   readonly #afterHead: number;
   readonly #codes: Int32Array;
-  /** The fields of each shape that have codes. */
-  readonly #fields: readonly (readonly string[])[];
+  /** By shape. */
+  readonly #makers: readonly NodeMaker[];
 
   private constructor(bytes: Buffer, head: Head, afterHead: number) {
     this.#bytes = bytes;
@@ -61,7 +60,7 @@ export class StoredTrees {
     this.#afterHead = afterHead;
     const start = bytes.byteOffset + afterHead + head.textBytes;
     this.#codes = new Int32Array(bytes.buffer.slice(start, start + 4 * head.codes));
-    this.#fields = head.shapes.map((shape) => Object.keys(shape).filter((name) => name !== "kind" && name !== "span"));
+    this.#makers = head.shapes.map(makerOf);
   }
 
   /** From the bytes that `storeTrees` gives; null for any others. */
@@ -105,9 +104,9 @@ export class StoredTrees {
   }
 
   #nodeAt(code: number, source: Source): unknown {
-    const { shapes, scalars } = this.#head;
+    const { scalars } = this.#head;
     const codes = this.#codes;
-    const fieldsOf = this.#fields;
+    const makers = this.#makers;
     let at = code;
     return next();
 
@@ -122,21 +121,13 @@ export class StoredTrees {
           for (let i = 0; i < number; i += 1) list[i] = next();
           return list;
         }
-        default: {
-          // A copy has the place of each field at once.
-          const node: Record<string, unknown> = { ...shapes[number] };
-          const fields = fieldsOf[number] as readonly string[];
-          for (let i = 0; i < fields.length; i += 1) {
-            const inner = codes[at] as number;
-            if ((inner & 3) === scalarTag) {
-              node[fields[i] as string] = scalars[inner >> 2];
-              at += 1;
-            } else node[fields[i] as string] = next();
-          }
-          node.span = { source, start: codes[at++], end: codes[at++] };
-          return node;
-        }
+        default:
+          return (makers[number] as NodeMaker)(next, span);
       }
+    }
+
+    function span(): Span {
+      return { source, start: codes[at++] as number, end: codes[at++] as number };
     }
   }
 }
@@ -158,8 +149,8 @@ function builtTrees(): Buffer {
   }
 }
 
-/** What `StoredTrees` reads, of the files of a folder; those with mistakes are left out. */
-export function storeTrees(library: string): Buffer {
+/** What `StoredTrees` reads, of the files of a folder, and the shapes of its nodes; files with mistakes are left out. */
+export function storeTrees(library: string): { readonly bytes: Buffer; readonly shapes: readonly string[] } {
   const files: Record<string, StoredFile> = {};
   const writer = new TreeWriter();
   let texts = "";
@@ -182,14 +173,22 @@ export function storeTrees(library: string): Buffer {
   const textBytes = Math.ceil(Buffer.byteLength(texts) / 4) * 4;
   const head: Head = { files, shapes, scalars, textBytes, codes: codes.length };
   const padding = Buffer.alloc(textBytes - Buffer.byteLength(texts));
-  return Buffer.concat([Buffer.from(`${toAscii(JSON.stringify(head))}\n${texts}`), padding, Buffer.from(Int32Array.from(codes).buffer)]);
+  const parts = [Buffer.from(`${toAscii(JSON.stringify(head))}\n${texts}`), padding, Buffer.from(Int32Array.from(codes).buffer)];
+  return { bytes: Buffer.concat(parts), shapes };
 }
 
 class TreeWriter {
-  readonly shapes: Shape[] = [];
-  readonly scalars: (string | number | boolean | null)[] = [];
   readonly codes: number[] = [byteOrder];
-  readonly #numbers = new Map<string, number>();
+  readonly #shapes = new Map<string, number>();
+  readonly #scalars = new Map<string | number | boolean | null, number>();
+
+  get shapes(): readonly string[] {
+    return [...this.#shapes.keys()];
+  }
+
+  get scalars(): readonly (string | number | boolean | null)[] {
+    return [...this.#scalars.keys()];
+  }
 
   /** Where the codes of a tree begin. */
   write(tree: object): number {
@@ -205,25 +204,22 @@ class TreeWriter {
     } else if (typeof value === "object" && value !== null) {
       const { kind, span, ...rest } = value as { readonly kind: string; readonly span: { readonly start: number; readonly end: number } };
       const fields = Object.entries(rest).filter(([, field]) => field !== undefined);
-      const shape = { kind, ...Object.fromEntries(fields.map(([name]) => [name, null])), span: null };
-      this.#code(nodeTag, this.#numberOf(shape, this.shapes));
+      this.#code(nodeTag, numberOf([kind, ...fields.map(([name]) => name)].join(" "), this.#shapes));
       for (const [, field] of fields) this.#add(field);
       this.codes.push(span.start, span.end);
-    } else this.#code(scalarTag, this.#numberOf(value as string | number | boolean | null, this.scalars));
+    } else this.#code(scalarTag, numberOf(value as string | number | boolean | null, this.#scalars));
   }
 
   #code(tag: number, number: number): void {
     this.codes.push((number << 2) | tag);
   }
+}
 
-  /** The place in a list of what is equal, which is added where there is none. */
-  #numberOf<T>(item: T, list: T[]): number {
-    const key = JSON.stringify(item);
-    const before = this.#numbers.get(key);
-    if (before !== undefined) return before;
-    this.#numbers.set(key, list.length);
-    return list.push(item) - 1;
-  }
+/** The number of an item; one that has none gets the next. */
+function numberOf<T>(item: T, numbers: Map<T, number>): number {
+  const number = numbers.get(item) ?? numbers.size;
+  numbers.set(item, number);
+  return number;
 }
 
 /** JSON in ASCII, which is read fastest. */

@@ -43,29 +43,68 @@ const requiredLate = {
   },
 };
 
-/** Chevrotain fills a table of all characters at each start, a hundredth of a check, and reads it for those beyond Latin-1: here the entry is computed instead. */
-const withoutTable = {
-  name: "without-table",
+/** Changes of texts of Chevrotain, by file. */
+const changes = {
+  // A table of all characters, filled at each start, is read for those beyond Latin-1: here the entry is computed instead.
+  "scan/lexer.js": [
+    ["        initCharCodeToOptimizedIndexMap();\n", ""],
+    ["charCodeToOptimizedIdxMap[charCode]", "255 + ~~(charCode / 255)"],
+  ],
+  // V8 copies the list of a prototype's 200 methods for each that is added, but not that of an object which becomes one.
+  "parse/parser/utils/apply_mixins.js": [
+    ["    baseCtors.forEach((baseCtor) => {", "    const methods = {};\n    baseCtors.forEach((baseCtor) => {"],
+    ["derivedCtor.prototype[propName] = ", "methods[propName] = "],
+    ["    });\n}\n", "    });\n    Object.setPrototypeOf(derivedCtor.prototype, methods);\n}\n"],
+  ],
+};
+
+/** What Chevrotain does at each start, done faster: a fiftieth of a check. */
+const withChanges = {
+  name: "with-changes",
   setup({ onLoad }) {
-    onLoad({ filter: /chevrotain[\\/]lib[\\/]src[\\/]scan[\\/]lexer\.js$/ }, ({ path }) => {
-      let contents = readFileSync(path, "utf8");
-      for (const [text, instead] of [
-        ["        initCharCodeToOptimizedIndexMap();\n", ""],
-        ["charCodeToOptimizedIdxMap[charCode]", "255 + ~~(charCode / 255)"],
-      ]) {
-        if (contents.split(text).length !== 2) throw new Error(`${path} does not have once: ${text}`);
-        contents = contents.replace(text, instead);
-      }
-      return { contents };
-    });
+    for (const [file, texts] of Object.entries(changes)) {
+      onLoad({ filter: new RegExp(`chevrotain/lib/src/${file}$`.replaceAll("/", String.raw`[\\/]`)) }, ({ path }) => {
+        let contents = readFileSync(path, "utf8");
+        for (const [text, instead] of texts) {
+          if (contents.split(text).length !== 2) throw new Error(`${path} does not have once: ${text}`);
+          contents = contents.replace(text, instead);
+        }
+        return { contents };
+      });
+    }
   },
 };
 
-/** The decisions of the parser, by name of the module that holds them. */
-const withDecisions = (decisions) => ({
-  name: "with-decisions",
+/**
+ * Chevrotain with the 250 modules of lodash that it takes as one module, for in a script whose parts start late each module starts by itself. Files that
+ * went into it are added to `inputs`.
+ */
+const inOneModule = (bundle, inputs) => ({
+  name: "in-one-module",
+  setup({ onLoad }) {
+    onLoad({ filter: /chevrotain[\\/]lib[\\/]src[\\/]api\.js$/ }, async ({ path }) => {
+      const { outputFiles, metafile } = await bundle({
+        ...options,
+        entryPoints: [path],
+        format: "esm",
+        plugins: [withChanges],
+      });
+      inputs.push(...Object.keys(metafile.inputs));
+      return { contents: outputFiles[0].text };
+    });
+  },
+});
+
+/** What the compiler has said of its grammar and of the library (`parsed`), in the modules that wait for it. */
+const withStored = ({ decisions, makers }) => ({
+  name: "with-stored",
   setup({ onLoad }) {
     onLoad({ filter: /dsl[\\/]decisions\.ts$/ }, () => ({ contents: `export const storedDecisions = ${JSON.stringify(decisions)};` }));
+    onLoad({ filter: /compiler[\\/]node-makers\.ts$/ }, ({ path }) => {
+      const [before, after, ...more] = readFileSync(path, "utf8").split(" = {};");
+      if (after === undefined || more.length > 0) throw new Error(`${path} does not have once: = {};`);
+      return { contents: `${before} = ${makers};${after}`, loader: "ts" };
+    });
   },
 });
 
@@ -82,7 +121,7 @@ const commandLine = {
   },
   footer: { js: "})" },
   charset: "ascii",
-  plugins: [requiredLate, withoutTable],
+  plugins: [requiredLate],
 };
 
 const modules = {
@@ -100,18 +139,22 @@ const modules = {
 
 export async function build() {
   const { build: bundle } = await import("esbuild");
-  const { decisions, trees } = await parsed(bundle);
+  const stored = await parsed(bundle);
+  const inOne = [];
   const results = await Promise.all(
-    [commandLine, modules].map((part) => bundle({ ...options, ...part, plugins: [...(part.plugins ?? []), withDecisions(decisions)] })),
+    [commandLine, modules].map((part) => {
+      const plugins = [...(part.plugins ?? []), withStored(stored), inOneModule(bundle, inOne)];
+      return bundle({ ...options, ...part, plugins });
+    }),
   );
   const page = await reportPage(bundle);
-  const inputs = [...results.map(({ metafile }) => metafile), page.metafile].flatMap(({ inputs }) => Object.keys(inputs));
+  const inputs = [...results.map(({ metafile }) => metafile), page.metafile].flatMap(({ inputs }) => Object.keys(inputs)).concat(inOne);
   const files = [
     ...results.flatMap(({ outputFiles }) => outputFiles.map(({ path, contents }) => ({ name: basename(path), contents }))),
     { name: "third-party-notices.txt", contents: thirdPartyNotices(inputs) },
     ...declarations(),
     { name: "report.html", contents: page.html },
-    { name: "library.trees", contents: trees },
+    { name: "library.trees", contents: stored.trees },
   ];
   // Each in one rename: a plec started meanwhile sees the old build or the new one.
   mkdirSync(dist, { recursive: true });
@@ -145,9 +188,11 @@ async function reportPage(bundle) {
   return { html, metafile };
 }
 
-/** What the compiler itself says of its grammar, and the library's syntax trees. */
+/** What the compiler itself says of its grammar, and the library's syntax trees with what makes their nodes. */
 async function parsed(bundle) {
-  const contents = `export { storeTrees } from "./compiler/stored-trees.ts"; export { PleParser } from "./dsl/parser.ts";`;
+  const contents = ["compiler/node-makers.ts", "compiler/stored-trees.ts", "dsl/parser.ts"]
+    .map((path) => `export * from "./${path}";`)
+    .join("");
   const { outputFiles } = await bundle({
     ...options,
     stdin: { contents, resolveDir: root },
@@ -155,8 +200,11 @@ async function parsed(bundle) {
     outfile: "parsed.js",
     format: "esm",
   });
-  const { storeTrees, PleParser } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
-  return { decisions: new PleParser({ skipValidations: true }).decisions, trees: storeTrees(join(root, "specs/std")) };
+  const { storeTrees, textOfMakers, PleParser } = await import(
+    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`
+  );
+  const { bytes, shapes } = storeTrees(join(root, "specs/std"));
+  return { decisions: new PleParser({ skipValidations: true }).decisions, trees: bytes, makers: textOfMakers(shapes) };
 }
 
 function write({ name, contents }) {
@@ -214,7 +262,7 @@ function thirdPartyNotices(inputs) {
     const text = licence === undefined ? `Licence: ${manifest.license}` : readFileSync(join(root, folder, licence), "utf8").trim();
     return `${manifest.name} ${manifest.version}\n\n${text}\n`;
   });
-  return `The files in this folder contain code of these packages; in plec.cjs that of chevrotain is changed: its lexer computes what it had in a table.\n\n${notices.join(`\n${"-".repeat(80)}\n\n`)}`;
+  return `The files in this folder contain code of these packages; that of chevrotain is changed: its lexer computes what it had in a table, and its parser inherits the methods that it had copied.\n\n${notices.join(`\n${"-".repeat(80)}\n\n`)}`;
 }
 
 if (

@@ -7,7 +7,7 @@ import { parse } from "../../dsl/parser.ts";
 import { Source } from "../../dsl/source.ts";
 
 const library = libraryFolder();
-const bytes = storeTrees(library);
+const { bytes } = storeTrees(library);
 const files = readdirSync(library, { recursive: true })
   .map(String)
   .filter((path) => path.endsWith(".ple"));
