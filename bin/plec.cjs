@@ -1,11 +1,13 @@
 #!/usr/bin/env node
-const { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require("node:fs");
+const { existsSync, fstatSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 const { setFlagsFromString } = require("node:v8");
 const vm = require("node:vm");
 
 // What every command loads of Node is loaded before flags change: after that V8 rejects the compiled code that Node has of its own modules.
-void [process.stdout, process.stderr, require("node:process"), require("node:url")];
+// Streams are for terminals (cli/process.ts).
+const isDevice = (descriptor) => fstatSync(descriptor).isCharacterDevice();
+void [require("node:process"), require("node:url"), isDevice(1) && process.stdout, isDevice(2) && process.stderr];
 
 // A command runs for a fraction of a second, in which optimising code costs more than it gives: V8 waits longer for it.
 // Measured on `plec check` of the full spec: half the time (docs/performance.md).

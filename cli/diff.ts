@@ -1,8 +1,8 @@
-import pc from "picocolors";
 import { areas, type Change } from "../compiler/compare/change.ts";
 import { type Comparison, compareModels } from "../compiler/compare/compare.ts";
 import { renamedPaths, type TensorVerdict, type WeightsVerdict } from "../compiler/compare/weights.ts";
 import type { CheckedModel } from "../compiler/model.ts";
+import { paintsOf } from "../dsl/paint.ts";
 import { CommandError, exitCodes, type Io, wantsColour } from "./io.ts";
 import { loadModel } from "./load-model.ts";
 import { withRevision } from "./revision.ts";
@@ -48,10 +48,10 @@ function describe(
   broken: number,
   colour: boolean,
 ): string {
-  const colors = pc.createColors(colour);
+  const paints = paintsOf(colour);
   if (changes.length === 0) return `${title}: no change; weights load\n`;
-  const paint = { added: colors.green, removed: colors.red, changed: colors.yellow };
-  const lines = [colors.bold(title)];
+  const paint = { added: paints.green, removed: paints.red, changed: paints.yellow };
+  const lines = [paints.bold(title)];
   for (const area of areas) {
     const own = families(
       changes.filter((change) => change.area === area),
@@ -59,17 +59,17 @@ function describe(
     );
     if (own.length === 0) continue;
     const counts = area === "parameters" ? `  ${formatCount(parameters.before)} → ${formatCount(parameters.after)}` : "";
-    lines.push("", `${colors.bold(area)}${counts}`);
+    lines.push("", `${paints.bold(area)}${counts}`);
     for (const change of own) lines.push(`  ${paint[change.kind](`${marks[change.kind]} ${describeChange(change)}`)}${breaks(change)}`);
   }
-  lines.push("", colors.bold("weights"), ...describeWeights(weights).map((line) => `  ${line}`), "");
+  lines.push("", paints.bold("weights"), ...describeWeights(weights).map((line) => `  ${line}`), "");
   lines.push(
     `${plural(changes.length, "change")}, ${broken === 0 ? "none of which breaks callers" : `${broken} of which ${broken === 1 ? "breaks" : "break"} callers`}`,
   );
   return `${lines.join("\n")}\n`;
 
   function breaks({ breaking }: Change): string {
-    return breaking === null ? "" : `  ${colors.red(`breaks callers: ${breaking}`)}`;
+    return breaking === null ? "" : `  ${paints.red(`breaks callers: ${breaking}`)}`;
   }
 }
 

@@ -1,6 +1,6 @@
-import { createColors } from "picocolors";
 import type { Diagnostic, Note } from "./diagnostic.ts";
 import { printable } from "./lexer.ts";
+import { type Paint, type Paints, paintsOf } from "./paint.ts";
 import type { Source, Span } from "./source.ts";
 import { type Cell, layOut, visibleWidth } from "./text-width.ts";
 
@@ -9,9 +9,6 @@ export interface RenderOptions {
   /** Columns of the terminal; longer source lines are cut around what is marked. */
   readonly width?: number;
 }
-
-type Colors = ReturnType<typeof createColors>;
-type Paint = (text: string) => string;
 
 const tabSize = 2;
 
@@ -27,24 +24,24 @@ const tabSize = 2;
  *       help: features[base .. merchant] is 644 wide
  */
 export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions): string {
-  const colors = createColors(options.colour);
-  const severity: Paint = { error: colors.red, warning: colors.yellow, info: colors.blue }[diagnostic.severity];
+  const paints = paintsOf(options.colour);
+  const severity: Paint = { error: paints.red, warning: paints.yellow, info: paints.blue }[diagnostic.severity];
   const width = Math.max(40, options.width ?? 120);
   const spans = [diagnostic.span, ...diagnostic.notes.map((note) => note.span)];
   const gutter = Math.max(4, ...spans.map((span) => (span === null ? 0 : String(lastLine(span)).length + 1)));
 
-  const place = diagnostic.span === null ? "" : `${colors.bold(placeOf(diagnostic.span))} `;
+  const place = diagnostic.span === null ? "" : `${paints.bold(placeOf(diagnostic.span))} `;
   const lines = [`${place}${severity(`${diagnostic.severity} ${diagnostic.code}`)}: ${oneLine(diagnostic.message)}`];
-  if (diagnostic.span !== null) lines.push(...frame(diagnostic.span, gutter + 1, width, severity, colors));
-  for (const note of diagnostic.notes) lines.push(...renderNote(note, gutter + 1, width, colors));
-  if (diagnostic.help !== null) lines.push(`  ${colors.green("help")}: ${oneLine(diagnostic.help)}`);
+  if (diagnostic.span !== null) lines.push(...frame(diagnostic.span, gutter + 1, width, severity, paints));
+  for (const note of diagnostic.notes) lines.push(...renderNote(note, gutter + 1, width, paints));
+  if (diagnostic.help !== null) lines.push(`  ${paints.green("help")}: ${oneLine(diagnostic.help)}`);
   return lines.join("\n");
 }
 
-function renderNote(note: Note, gutter: number, width: number, colors: Colors): string[] {
-  if (note.span === null) return [`  ${colors.cyan("note")}: ${oneLine(note.message)}`];
-  const head = `  ${colors.cyan("note")} ${placeOf(note.span)}: ${oneLine(note.message)}`;
-  return [head, ...frame(note.span, gutter, width, colors.cyan, colors)];
+function renderNote(note: Note, gutter: number, width: number, paints: Paints): string[] {
+  if (note.span === null) return [`  ${paints.cyan("note")}: ${oneLine(note.message)}`];
+  const head = `  ${paints.cyan("note")} ${placeOf(note.span)}: ${oneLine(note.message)}`;
+  return [head, ...frame(note.span, gutter, width, paints.cyan, paints)];
 }
 
 function placeOf(span: Span): string {
@@ -63,18 +60,18 @@ function lastLine(span: Span): number {
 // ── frames ──────────────────────────────────────────────────────────────────
 
 /** The first and the last line of a span, marked. */
-function frame(span: Span, gutter: number, width: number, paint: Paint, colors: Colors): string[] {
+function frame(span: Span, gutter: number, width: number, paint: Paint, paints: Paints): string[] {
   const { source } = span;
   if (source.text === "") return [];
   const first = source.position(span.start).line;
   const last = lastLine(span);
   const shown = last - first > 1 ? [first, null, last] : last > first ? [first, last] : [first];
   return shown.flatMap((line) => {
-    if (line === null) return [colors.dim(`${"·".padStart(gutter)} │`)];
+    if (line === null) return [paints.dim(`${"·".padStart(gutter)} │`)];
     const { text, marks } = markedLine(source, line, span, width - gutter - 3);
     return [
-      `${colors.dim(`${String(line).padStart(gutter)} │`)} ${text}`.trimEnd(),
-      `${colors.dim(`${" ".repeat(gutter)} │`)} ${paint(marks)}`,
+      `${paints.dim(`${String(line).padStart(gutter)} │`)} ${text}`.trimEnd(),
+      `${paints.dim(`${" ".repeat(gutter)} │`)} ${paint(marks)}`,
     ];
   });
 }

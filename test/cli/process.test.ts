@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { main } from "../../cli/main.ts";
 import { temporaryFolder } from "./run-cli.ts";
@@ -89,17 +89,22 @@ describe("the bundled command line", () => {
     expect(lengthOf(`${long} | (sleep 2; wc -c)`)).toBe(written);
   });
 
+  it("waits for a reader of a pipe that another process has made not to wait", () => {
+    // A stream of Node makes the pipe so for all who write to it.
+    const other = `"${process.execPath}" -e 'process.stdout.write("x"); setTimeout(() => {}, 3000)'`;
+    const long = `"${process.execPath}" "${bin}" ir "${join(root, "specs/ple_cluster_adatt.ple")}" --raw`;
+    const written = Number(spawnSync("sh", ["-c", `${long} | wc -c`], { encoding: "utf8" }).stdout);
+    const both = spawnSync("sh", ["-c", `(${other} & sleep 0.5; ${long}) | (sleep 2; wc -c)`], { encoding: "utf8" });
+    expect({ stderr: both.stderr, length: Number(both.stdout) }).toEqual({ stderr: "", length: written + 1 });
+  });
+
   /** Packages of those that should load lazily which a command has loaded by its end. */
   function heavyPackagesOf(args: readonly string[]): readonly string[] {
-    const script = `
-      process.argv = [process.execPath, "plec", ...${JSON.stringify(args)}];
-      process.stdout.write = () => true;
-      await import(${JSON.stringify(pathToFileURL(bin).href)});
-      const { createRequire } = await import("node:module");
-      const packages = Object.keys(createRequire(import.meta.url).cache).map((path) => path.match(/node_modules.(onnx[^/\\\\]*|protobufjs|ts-morph)/)?.[1]);
-      process.stderr.write(JSON.stringify([...new Set(packages.filter((name) => name !== undefined))].sort()));
-    `;
-    return JSON.parse(spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }).stderr);
+    const script = folder.path("tell-packages.cjs");
+    writeFileSync(script, `process.on("exit", () => process._rawDebug(Object.keys(require.cache).join("\\n")));`);
+    const { stderr } = spawnSync(process.execPath, ["--require", script, bin, ...args], { encoding: "utf8" });
+    const packages = stderr.split("\n").map((path) => path.match(/node_modules.(onnx[^/\\]*|protobufjs|ts-morph)/)?.[1]);
+    return [...new Set(packages.filter((name) => name !== undefined))].sort();
   }
 
   it.each([["check", spec], ["summary", spec], ["ir", spec], ["fmt", "--check", spec], ["explain"], ["completions", "bash"]])(
