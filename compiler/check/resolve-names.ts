@@ -3,7 +3,7 @@ import type { Diagnostic } from "../../dsl/diagnostic.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { children } from "../../dsl/visit.ts";
-import { namedTypes } from "../elaborate/match-type.ts";
+import { typeNames } from "../elaborate/match-type.ts";
 import type { LoadedFile } from "../project.ts";
 import { finding } from "./catalogue.ts";
 import { taskKinds } from "./declarations.ts";
@@ -306,9 +306,9 @@ class Resolver {
       return;
     }
     if (type.kind === "NamedType") {
-      if ((namedTypes as readonly string[]).includes(type.name.text)) return;
-      const near = closest(type.name.text, namedTypes);
-      const help = near === null ? `types are ${namedTypes.join(", ")}, and tensors such as f32[B, 64]` : `did you mean \`${near}\`?`;
+      if (typeNames.includes(type.name.text)) return;
+      const near = closest(type.name.text, typeNames);
+      const help = near === null ? `types are ${typeNames.join(", ")}, and tensors such as f32[B, 64]` : `did you mean \`${near}\`?`;
       this.#diagnostics.push(finding("name/unknown", type.name.span, { name: type.name.text }, { help }));
     }
     if (type.kind !== "TensorType") return;

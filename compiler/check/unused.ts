@@ -41,11 +41,14 @@ function checkSlice(
 
 function checkExperts(scope: ModelScope, pruned: Graph, session: Session): void {
   const missing = new Set(scope.entries.map(({ tensor }) => tensor.value.node));
-  const find = (node: Node): void => {
-    missing.delete(node);
-    if (node.op === "scan") node.attributes.body.nodes.forEach(find);
+  const find = (nodes: readonly Node[]): void => {
+    for (let i = 0; i < nodes.length && missing.size > 0; i += 1) {
+      const node = nodes[i] as Node;
+      missing.delete(node);
+      if (node.op === "scan") find(node.attributes.body.nodes);
+    }
   };
-  for (let i = 0; i < pruned.nodes.length && missing.size > 0; i += 1) find(pruned.nodes[i] as Node);
+  find(pruned.nodes);
   const reported = new Set<unknown>();
   for (const { bank, entry, name, tensor } of scope.entries) {
     if (bank.role !== "experts" || !missing.has(tensor.value.node) || reported.has(entry)) continue;

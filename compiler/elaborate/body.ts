@@ -2,7 +2,7 @@ import type { Block, Let, Output, Penalty, Require, Statement, Type } from "../.
 import type { Span } from "../../dsl/source.ts";
 import { builderOf, type Context, contextAt, contextWith, report, taskName } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
-import { DimBinding, matchType } from "./match-type.ts";
+import { DimBinding, matchType, noVariables } from "./match-type.ts";
 import { declareParam } from "./params.ts";
 import { LocalScope } from "./scope.ts";
 import { dtypeOf, shapeOf } from "./tensors.ts";
@@ -94,7 +94,7 @@ export function claim(
   return matchType(
     type,
     value,
-    new DimBinding(name, local, new Set()),
+    new DimBinding(name, local, noVariables),
     { what: `\`${name}\``, name, span },
     contextWith(context, { scope: local }),
   );

@@ -6,9 +6,10 @@ import { Patience, Reads, Signature, WatchedFields } from "./signature.ts";
 import { shapesEqual } from "./tensors.ts";
 import { type DefinitionFunction, poison, type StaticValue, type TensorValue, tensorWith, withSpan } from "./value.ts";
 
-/** Something that evaluation has added to a model. */
+/** Something that evaluation has added to a model: a node, one that was there before and is wanted again, a parameter or a penalty. */
 export type Step =
-  | { readonly kind: "node"; readonly node: Node; readonly path: string; readonly span: Span }
+  | Node
+  | { readonly kind: "again"; readonly node: Node; readonly path: string; readonly span: Span }
   | { readonly kind: "param"; readonly param: DeclaredParam }
   | { readonly kind: "penalty"; readonly penalty: DeclaredPenalty };
 
@@ -36,6 +37,8 @@ interface Recipe {
   /** The number of positions; a tensor that two steps give has two. */
   readonly size: number;
   readonly steps: readonly RecipeStep[];
+  /** Those of them that make parameters. */
+  readonly params: readonly (RecipeStep & { readonly kind: "param" })[];
 }
 
 /** A step; `name` is its path below the place of the call. */
@@ -125,11 +128,10 @@ export class CallHistory {
     if (recipe === null || !alikeSpans(spans, past.spans)) return null;
     const { session, place } = context;
     const [span, pastSpan] = [spans[0] as Span, past.spans[0] as Span];
-    for (let i = 0; i < recipe.steps.length; i += 1) {
-      const step = recipe.steps[i] as RecipeStep;
-      if (step.kind !== "param") continue;
-      const shared = session.params.get(place.node(step.name));
-      if (shared !== undefined && !shapesEqual(shared.value.type.shape, step.param.value.type.shape)) return null;
+    const { steps, params } = recipe;
+    for (const { name, param } of params) {
+      const shared = session.params.get(place.node(name));
+      if (shared !== undefined && !shapesEqual(shared.value.type.shape, param.value.type.shape)) return null;
     }
     if (!session.spendOnNodes(span, past.spent)) return poison;
     // By position: the arguments first, then what the steps give.
@@ -138,14 +140,15 @@ export class CallHistory {
     let made = 0;
     for (; made < tensors.length; made += 1) copies[made] = tensors[made] as Value;
     const pastFault = faultOf(pastSpan, past.frame).span;
-    for (let i = 0; i < recipe.steps.length; i += 1) {
-      const step = recipe.steps[i] as RecipeStep;
+    for (let i = 0; i < steps.length; i += 1) {
+      const step = steps[i] as RecipeStep;
       switch (step.kind) {
         case "node": {
-          const inputs = new Array<Value>(step.inputs.length);
-          for (let input = 0; input < inputs.length; input += 1) inputs[input] = copies[step.inputs[input] as number] as Value;
+          const { inputs: from } = step;
+          const inputs = new Array<Value>(from.length);
+          for (let input = 0; input < inputs.length; input += 1) inputs[input] = copies[from[input] as number] as Value;
           const at = step.argument < 0 ? step.span : (spans[step.argument] as Span);
-          const outputs = session.copyNode(step.node, inputs, { path: place.node(step.name), span: at });
+          const outputs = session.copyNode(step.node, inputs, place.node(step.name), at);
           for (let output = 0; output < outputs.length; output += 1) copies[made++] = outputs[output] as Value;
           break;
         }
@@ -179,39 +182,39 @@ export class CallHistory {
     const positions = new Map<Value, number>();
     for (const tensor of signature.tensors) positions.set(tensor, positions.size);
     const steps = new Array<RecipeStep>(end - start);
-    const below = path === "" ? 0 : path.length + 1;
-    const isBelow = (name: string): boolean => below === 0 || (name.startsWith(path) && name[path.length] === "/");
+    const params: (RecipeStep & { readonly kind: "param" })[] = [];
+    const prefix = path === "" ? "" : `${path}/`;
     let made = positions.size;
     for (let i = start; i < end; i += 1) {
       const step = this.#steps[i] as Step;
-      switch (step.kind) {
-        case "node": {
-          const { node, span } = step;
-          if (!isBelow(step.path)) return null;
-          const inputs = new Array<number>(node.inputs.length);
-          for (let input = 0; input < inputs.length; input += 1) {
-            const position = positions.get(node.inputs[input] as Value);
-            if (position === undefined) return null;
-            inputs[input] = position;
-          }
-          for (const output of node.outputs) positions.set(output, made++);
-          steps[i - start] = { kind: "node", node, inputs, name: step.path.slice(below), span, argument: spans.indexOf(span) };
-          break;
+      if (!("kind" in step) || step.kind === "again") {
+        const node = "kind" in step ? step.node : step;
+        const span = step.span as Span;
+        if (!step.path.startsWith(prefix)) return null;
+        const inputs = new Array<number>(node.inputs.length);
+        for (let input = 0; input < inputs.length; input += 1) {
+          const position = positions.get(node.inputs[input] as Value);
+          if (position === undefined) return null;
+          inputs[input] = position;
         }
-        case "param":
-          if (!isBelow(step.param.name)) return null;
-          positions.set(step.param.value, made++);
-          steps[i - start] = { kind: "param", param: step.param, name: step.param.name.slice(below) };
-          break;
-        case "penalty": {
-          const { penalty } = step;
-          const value = positions.get(penalty.value);
-          if (!isBelow(penalty.path) || value === undefined) return null;
-          steps[i - start] = { kind: "penalty", penalty, name: penalty.path.slice(below), value };
-        }
+        for (let output = 0; output < node.outputs.length; output += 1) positions.set(node.outputs[output] as Value, made++);
+        const name = step.path.slice(prefix.length);
+        steps[i - start] = { kind: "node", node, inputs, name, span, argument: spans.indexOf(span) };
+      } else if (step.kind === "param") {
+        const { param } = step;
+        if (!param.name.startsWith(prefix)) return null;
+        positions.set(param.value, made++);
+        const again = { kind: "param", param, name: param.name.slice(prefix.length) } as const;
+        steps[i - start] = again;
+        params.push(again);
+      } else {
+        const { penalty } = step;
+        const value = positions.get(penalty.value);
+        if (!penalty.path.startsWith(prefix) || value === undefined) return null;
+        steps[i - start] = { kind: "penalty", penalty, name: penalty.path.slice(prefix.length), value };
       }
     }
-    return hasOnly(positions, result, new Patience()) ? { positions, size: made, steps } : null;
+    return hasOnly(positions, result, new Patience()) ? { positions, size: made, steps, params } : null;
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Definition, Parameter } from "../../dsl/ast.ts";
+import type { Note } from "../../dsl/diagnostic.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { evaluateBody } from "./body.ts";
 import { type Context, contextWith, type Frame, limits, report } from "./context.ts";
 import { evaluate } from "./evaluate.ts";
 import { labelCalls } from "./labels.ts";
-import { DimBinding, formatType, matchType } from "./match-type.ts";
+import { DimBinding, formatType, matchType, noVariables } from "./match-type.ts";
 import { LocalScope, type Scope } from "./scope.ts";
 import { listNames } from "./subscript.ts";
 import {
@@ -100,7 +101,7 @@ function arrange(
   context: Context,
 ): readonly (GivenArgument | undefined)[] | null {
   const slots = new Array<GivenArgument | undefined>(parameters.length).fill(undefined);
-  const notes = declaration === null ? [] : [{ message: `\`${callee}\` is declared here`, span: declaration }];
+  const notes = (): readonly Note[] => (declaration === null ? [] : [{ message: `\`${callee}\` is declared here`, span: declaration }]);
   let position = 0;
   let fits = true;
   for (let i = 0; i < given.length; i += 1) {
@@ -108,7 +109,7 @@ function arrange(
     const slot = argument.name === null ? position++ : parameters.indexOf(argument.name);
     if (argument.name === null && slot >= parameters.length) {
       const expected = `${parameters.length} argument${parameters.length === 1 ? "" : "s"}`;
-      report(context, "call/too-many-arguments", argument.span, { callee, expected, found: position }, { notes });
+      report(context, "call/too-many-arguments", argument.span, { callee, expected, found: position }, { notes: notes() });
       fits = false;
     } else if (slot < 0) {
       const near = closest(argument.name as string, parameters);
@@ -116,7 +117,7 @@ function arrange(
         near !== null ? `did you mean \`${near}\`?` : parameters.length > 0 ? `it has ${listNames(parameters)}` : "it takes none";
       const at = argument.nameSpan ?? argument.span;
       const fixes = near === null ? [] : [{ title: `change to \`${near}\``, safe: false, edits: [{ span: at, text: near }] }];
-      report(context, "call/unknown-argument", at, { callee, parameter: argument.name as string }, { help, notes, fixes });
+      report(context, "call/unknown-argument", at, { callee, parameter: argument.name as string }, { help, notes: notes(), fixes });
       fits = false;
     } else if (slots[slot] !== undefined) {
       report(
@@ -229,7 +230,7 @@ function matchResult(definition: Definition, result: StaticValue, binding: DimBi
   const returned = definition.body.statements.find((statement) => statement.kind === "Return");
   const subject = { what: `the result of \`${definition.name.text}\``, name: "result", span: returned?.value.span ?? definition.name.span };
   // A claim about dims that the parameters have bound: nothing is bound here, so what differs is a mismatch.
-  const claims = new DimBinding(definition.name.text, binding.scope, new Set());
+  const claims = new DimBinding(definition.name.text, binding.scope, noVariables);
   claims.rest = binding.rest;
   return matchType(type, result, claims, subject, context);
 }

@@ -60,14 +60,17 @@ export function keyOf({ code, span, message }: Diagnostic): string {
   return `${code} ${span?.source.name} ${span?.start} ${span?.end} ${oncePerPlace.test(code) ? "" : message}`;
 }
 
-/** The steps that are left for checking one file: what exceeds them is reported once. */
+/** What is left for checking one file: what exceeds it is reported once. */
 export interface Budget {
+  /** Steps; below 0 once any bound is passed. */
   left: number;
+  /** How many expressions are being evaluated, one for another. */
+  depth: number;
   exhausted: boolean;
 }
 
 export function newBudget(): Budget {
-  return { left: limits.steps, exhausted: false };
+  return { left: limits.steps, depth: 0, exhausted: false };
 }
 
 /** Everything that one elaboration accumulates. */
@@ -85,7 +88,6 @@ export class Session {
   undecided = false;
   readonly budget: Budget;
   readonly #reported = new Set<string>();
-  #depth = 0;
 
   constructor(diagnostics: Diagnostic[], budget: Budget, generic = false) {
     this.diagnostics = diagnostics;
@@ -99,15 +101,22 @@ export class Session {
     attributes: OpAttributes[K],
     origin: NodeOrigin,
   ): readonly Value[] | ShapeError {
+    const { nodeCount } = this.builder;
     const outputs = this.builder.add(op, inputs, attributes, origin);
-    if (!isShapeError(outputs)) this.calls.add({ kind: "node", node: (outputs[0] as Value).node, path: origin.path, span: origin.span });
+    if (!isShapeError(outputs)) this.#addStep((outputs[0] as Value).node, nodeCount, origin.path, origin.span);
     return outputs;
   }
 
-  copyNode(node: Node, inputs: readonly Value[], origin: NodeOrigin): readonly Value[] {
-    const outputs = this.builder.copy(node, inputs, origin);
-    this.calls.add({ kind: "node", node: (outputs[0] as Value).node, path: origin.path, span: origin.span });
+  copyNode(node: Node, inputs: readonly Value[], path: string, span: Span): readonly Value[] {
+    const { nodeCount } = this.builder;
+    const outputs = this.builder.copy(node, inputs, path, span);
+    this.#addStep((outputs[0] as Value).node, nodeCount, path, span);
     return outputs;
+  }
+
+  /** Notes a node, which is new unless there were more. */
+  #addStep(node: Node, nodeCount: number, path: string, span: Span): void {
+    this.calls.add(node.id >= nodeCount ? node : { kind: "again", node, path, span });
   }
 
   /** Makes a parameter, whose name is new; `span` is where to look for it. */
@@ -138,9 +147,8 @@ export class Session {
   /** Counts work; false once a bound is passed, reported once. */
   spend(span: Span, steps = 1): boolean {
     const { budget } = this;
-    if (budget.exhausted) return false;
     budget.left -= steps;
-    return budget.left >= 0 || this.#exhaust(span, "the evaluation of this file", `${limits.steps} steps`);
+    return budget.left >= 0 || this.outOfSteps(span);
   }
 
   /** Counts the step that makes nodes; false once a bound is passed, reported once. */
@@ -150,20 +158,19 @@ export class Session {
     return this.spend(span, steps);
   }
 
-  /** Enters an expression, to be left again, which is a step; false once a bound is passed or when expressions wait for one another in too long a chain. */
-  enter(span: Span): boolean {
-    this.#depth += 1;
-    if (this.#depth <= limits.nesting) return this.spend(span);
+  outOfSteps(span: Span): false {
+    return this.#exhaust(span, "the evaluation of this file", `${limits.steps} steps`);
+  }
+
+  tooDeep(span: Span): false {
     return this.#exhaust(span, "a chain of values that wait for one another", `${limits.nesting} links`);
   }
 
-  leave(): void {
-    this.#depth -= 1;
-  }
-
   #exhaust(span: Span, what: string, limit: string): false {
-    if (!this.budget.exhausted) this.report(finding("call/limit", span, { what, limit }));
-    this.budget.exhausted = true;
+    const { budget } = this;
+    if (!budget.exhausted) this.report(finding("call/limit", span, { what, limit }));
+    budget.exhausted = true;
+    budget.left = -1;
     return false;
   }
 }

@@ -14,7 +14,7 @@ import type {
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { applyFunction, type GivenArgument } from "./call.ts";
-import { type Context, contextAt, contextWith, report, taskName } from "./context.ts";
+import { type Context, contextAt, contextWith, limits, report, taskName } from "./context.ts";
 import { evaluateBinary, evaluateUnary } from "./operators.ts";
 import { LocalScope, lookupName } from "./scope.ts";
 import { evaluateSubscript, fieldOf, listNames, takeSlice } from "./subscript.ts";
@@ -35,10 +35,14 @@ import {
 /** The value of an expression. Findings are reported into the session, and their value is poison. */
 export function evaluate(expr: Expr, context: Context): StaticValue {
   const { session } = context;
+  const { budget } = session;
+  budget.left -= 1;
+  if (budget.left < 0 && !session.outOfSteps(expr.span)) return poison;
   // Nothing is within a number.
-  if (expr.kind === "NumberLiteral") return session.spend(expr.span) ? numberValue(expr.value) : poison;
-  const value = session.enter(expr.span) ? evaluateInside(expr, context) : poison;
-  session.leave();
+  if (expr.kind === "NumberLiteral") return numberValue(expr.value);
+  budget.depth += 1;
+  const value = budget.depth <= limits.nesting || session.tooDeep(expr.span) ? evaluateInside(expr, context) : poison;
+  budget.depth -= 1;
   return value;
 }
 

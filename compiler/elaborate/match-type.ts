@@ -28,13 +28,17 @@ interface BoundDim {
   readonly by: string;
 }
 
+/** What a claim binds: nothing. */
+export const noVariables: ReadonlySet<string> = new Set();
+
 /** The dim variables of one call, or of one claim. */
 export class DimBinding {
   readonly callee: string;
   readonly scope: LocalScope;
   /** Names that a first use binds. */
   readonly variables: ReadonlySet<string>;
-  readonly bound = new Map<string, BoundDim>();
+  /** Null for none: a claim binds nothing. */
+  bound: Map<string, BoundDim> | null = null;
   rest: { readonly dims: readonly Dim[]; readonly by: string; readonly span: Span } | null = null;
 
   constructor(callee: string, scope: LocalScope, variables: ReadonlySet<string>) {
@@ -120,9 +124,9 @@ function matchVocabulary(type: TensorType, value: TensorValue, binding: DimBindi
 
 function matchShape(type: TensorType, value: TensorValue, binding: DimBinding, subject: Subject, context: Context): boolean {
   const shape = value.value.type.shape;
-  const restAt = type.dims.findIndex((dim) => dim.kind === "DimRest");
-  const fixed = type.dims.length - (restAt < 0 ? 0 : 1);
-  if (restAt < 0 ? shape.length !== fixed : shape.length < fixed) {
+  const hasRest = type.dims.some(isRest);
+  const fixed = type.dims.length - (hasRest ? 1 : 0);
+  if (hasRest ? shape.length < fixed : shape.length !== fixed) {
     poisonDims(type, binding);
     report(
       context,
@@ -136,7 +140,8 @@ function matchShape(type: TensorType, value: TensorValue, binding: DimBinding, s
   const restLength = shape.length - fixed;
   let fits = true;
   let axis = 0;
-  for (const dim of type.dims) {
+  for (let i = 0; i < type.dims.length; i += 1) {
+    const dim = type.dims[i] as DimNode;
     if (dim.kind === "DimRest") {
       fits = matchRest(type, shape.slice(axis, axis + restLength), binding, subject, value, context) && fits;
       axis += restLength;
@@ -147,6 +152,8 @@ function matchShape(type: TensorType, value: TensorValue, binding: DimBinding, s
   }
   return fits;
 }
+
+const isRest = (dim: DimNode): boolean => dim.kind === "DimRest";
 
 function matchRest(
   type: TensorType,
@@ -192,7 +199,7 @@ function matchDim(
   }
   const stated = evaluateDimExpr(expr, context);
   if (stated === null || dimsEqual(stated, found)) return true;
-  const before = name === null ? undefined : binding.bound.get(name);
+  const before = name === null ? undefined : binding.bound?.get(name);
   if (before !== undefined && name !== null) {
     report(
       context,
@@ -250,11 +257,12 @@ function suggestSlices(value: TensorValue, stated: Dim, found: Dim): string | nu
 }
 
 function isUnbound(name: string, binding: DimBinding): boolean {
-  if (!binding.variables.has(name) || binding.bound.has(name)) return false;
+  if (!binding.variables.has(name) || binding.bound?.has(name)) return false;
   return binding.scope.lookup(name) === undefined;
 }
 
 function bind(binding: DimBinding, name: string, bound: BoundDim): void {
+  binding.bound ??= new Map();
   binding.bound.set(name, bound);
   binding.scope.set(name, numberValue(bound.dim));
 }
@@ -268,7 +276,7 @@ function poisonDims(type: Type, binding: DimBinding): void {
       dim.kind === "DimExpr" &&
       dim.value.kind === "Reference" &&
       binding.variables.has(dim.value.name) &&
-      !binding.bound.has(dim.value.name)
+      !binding.bound?.has(dim.value.name)
     )
       binding.scope.set(dim.value.name, poison);
   }
@@ -310,39 +318,35 @@ function matchEnum(type: EnumType, value: StaticValue, subject: Subject, context
   );
 }
 
+const namedTypes = {
+  int: {
+    expected: "a whole number",
+    fits: (value: StaticValue) => value.kind === "number" && (typeof value.value !== "number" || Number.isInteger(value.value)),
+  },
+  float: { expected: "a number", fits: (value: StaticValue) => value.kind === "number" && typeof value.value === "number" },
+  bool: { expected: "true or false", fits: (value: StaticValue) => value.kind === "boolean" },
+  string: { expected: "a string", fits: (value: StaticValue) => value.kind === "string" },
+  module: { expected: "a definition or a function", fits: (value: StaticValue) => value.kind === "function" },
+  task: { expected: "a task", fits: (value: StaticValue) => value.kind === "record" },
+  record: { expected: "a record", fits: (value: StaticValue) => value.kind === "record" },
+};
+
+export const typeNames = Object.keys(namedTypes);
+
 function matchNamed(type: NamedType, value: StaticValue, subject: Subject, context: Context): StaticValue {
-  const fits = {
-    int: value.kind === "number" && (typeof value.value !== "number" || Number.isInteger(value.value)),
-    float: value.kind === "number" && typeof value.value === "number",
-    bool: value.kind === "boolean",
-    string: value.kind === "string",
-    module: value.kind === "function",
-    task: value.kind === "record",
-    record: value.kind === "record",
-  }[type.name.text as "int"];
-  if (fits === undefined) {
-    const near = closest(type.name.text, namedTypes);
+  const named = Object.hasOwn(namedTypes, type.name.text) ? namedTypes[type.name.text as keyof typeof namedTypes] : null;
+  if (named === null) {
+    const near = closest(type.name.text, typeNames);
     return report(
       context,
       "name/unknown",
       type.name.span,
       { name: type.name.text },
-      { help: near === null ? `types are ${namedTypes.join(", ")}` : `did you mean \`${near}\`?` },
+      { help: near === null ? `types are ${typeNames.join(", ")}` : `did you mean \`${near}\`?` },
     );
   }
-  const expected = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    string: "a string",
-    module: "a definition or a function",
-    task: "a task",
-    record: "a record",
-  };
-  return fits ? value : mismatch(context, subject, expected[type.name.text as "int"], value, [declared(type, subject)]);
+  return named.fits(value) ? value : mismatch(context, subject, named.expected, value, [declared(type, subject)]);
 }
-
-export const namedTypes = ["int", "float", "bool", "string", "module", "task", "record"] as const;
 
 function declared(type: Type, subject: Subject): Note {
   return { message: `\`${subject.name.replace(/[.[].*/, "")}\` is declared here`, span: type.span };

@@ -19,6 +19,8 @@ export class Place {
   readonly #template: string;
   readonly #unit: Unit | null;
   #path: string | null = null;
+  /** What stands in front of a name here. */
+  #prefix: string | null = null;
   /** Who has the instance here in common; null outside of anything that is per task or per group. */
   readonly sharing: Sharing | null;
 
@@ -62,6 +64,7 @@ export class Place {
 
   /** The path of a node or parameter here. */
   node(name: string): string {
-    return this.#template === "" ? name : `${this.path}/${name}`;
+    this.#prefix ??= this.#template === "" ? "" : `${this.path}/`;
+    return this.#prefix + name;
   }
 }

@@ -12,18 +12,20 @@ export interface Scope {
 /** A scope of values that are already known; names may be added while a body is evaluated. */
 export class LocalScope implements Scope {
   readonly parent: Scope | null;
-  readonly #values = new Map<string, StaticValue>();
+  /** Null for none: many a scope gets no names. */
+  #values: Map<string, StaticValue> | null = null;
 
   constructor(parent: Scope | null) {
     this.parent = parent;
   }
 
   set(name: string, value: StaticValue): void {
+    this.#values ??= new Map();
     this.#values.set(name, value);
   }
 
   lookup(name: string): StaticValue | undefined {
-    return this.#values.get(name);
+    return this.#values?.get(name);
   }
 }
 

@@ -1,12 +1,22 @@
 import type { Expr, Index, IndexRange, IndexSlice, Subscript } from "../../dsl/ast.ts";
 import type { Span } from "../../dsl/source.ts";
 import { closest } from "../../dsl/suggest.ts";
-import { addDims, type Dim, dimsEqual, formatDim } from "../ir/dim.ts";
+import { addDims, type Dim, formatDim } from "../ir/dim.ts";
 import { type Context, report } from "./context.ts";
 import { toDim, toInteger } from "./dims.ts";
 import { evaluate } from "./evaluate.ts";
-import { makeTensor, shapeOf } from "./tensors.ts";
-import { describe, itemsOf, type PoisonValue, poison, type SliceOf, type StaticValue, type TensorValue } from "./value.ts";
+import { makeTensor, shapeOf, shapesEqual } from "./tensors.ts";
+import {
+  describe,
+  itemsOf,
+  type PoisonValue,
+  poison,
+  type SliceOf,
+  type StaticValue,
+  type TensorValue,
+  tensorWith,
+  withSpan,
+} from "./value.ts";
 
 /** `x[...]` on a tensor, a list or a record. */
 export function evaluateSubscript(node: Subscript, context: Context): StaticValue {
@@ -15,7 +25,7 @@ export function evaluateSubscript(node: Subscript, context: Context): StaticValu
   if (object.kind === "tensor") {
     const range = node.indices[0];
     if (node.indices.length === 1 && range?.kind === "IndexRange") return takeSliceRange(object, range, node.span, context);
-    return indexTensor({ ...object, span: node.object.span }, node, context);
+    return indexTensor(withSpan(object, node.object.span), node, context);
   }
   return indexList(object, node, context);
 }
@@ -140,40 +150,58 @@ function findSlice(object: TensorValue, path: Expr, context: Context): SliceOf |
 
 // ── positions ───────────────────────────────────────────────────────────────
 
-interface AxisPlan {
-  readonly kind: "keep" | "drop" | "new";
-}
-
-function indexTensor(object: TensorValue, node: Subscript, context: Context): StaticValue {
+function indexTensor(object: TensorValue, { indices, span }: Subscript, context: Context): StaticValue {
   const shape = shapeOf(object);
-  const evaluated = node.indices.map((index) => ({ index, value: index.kind === "IndexExpr" ? evaluate(index.value, context) : null }));
-  if (evaluated.some(({ value }) => value?.kind === "poison")) return poison;
-  const consumed = evaluated.filter(({ index, value }) => index.kind !== "IndexRest" && value?.kind !== "none").length;
-  const rests = evaluated.filter(({ index }) => index.kind === "IndexRest").length;
+  const values = new Array<StaticValue | null>(indices.length);
+  let consumed = 0;
+  let rests = 0;
+  let poisoned = false;
+  for (let i = 0; i < indices.length; i += 1) {
+    const index = indices[i] as Index;
+    const value = index.kind === "IndexExpr" ? evaluate(index.value, context) : null;
+    values[i] = value;
+    poisoned ||= value?.kind === "poison";
+    if (index.kind === "IndexRest") rests += 1;
+    else if (value?.kind !== "none") consumed += 1;
+  }
+  if (poisoned) return poison;
   if (rests > 1 || consumed > shape.length) {
-    return report(context, "dim/rank", node.span, {
+    return report(context, "dim/rank", span, {
       message: `${consumed} positions for ${describe(object)}, which has ${shape.length} axes`,
     });
   }
-  const plans: AxisPlan[] = [];
   let current: TensorValue | PoisonValue = object;
+  // What is left of the axes, with those that `none` makes, and which of these may stretch.
+  const result: Dim[] = [];
+  let stretch: Set<number> | null = null;
   let axis = 0;
-  const keep = (count: number) => {
-    for (let i = 0; i < count; i++) plans.push({ kind: "keep" });
-    axis += count;
-  };
-  for (const { index, value } of evaluated) {
-    if (index.kind === "IndexRest") keep(shape.length - consumed);
-    else if (value?.kind === "none") plans.push({ kind: "new" });
-    else {
-      current = takeAxis(current, shape, axis, index, value, context);
+  // One step further than there are indices: the axes that are left then are kept.
+  for (let i = 0; i <= indices.length; i += 1) {
+    const index = indices[i];
+    const value = values[i];
+    let kept = index === undefined ? shape.length - axis : index.kind === "IndexRest" ? shape.length - consumed : 1;
+    if (value?.kind === "none") {
+      stretch = (stretch ?? new Set()).add(result.length);
+      result.push(1);
+      continue;
+    }
+    if (index !== undefined && index.kind !== "IndexRest") {
+      current = takeAxis(current, shape, axis, index, value ?? null, context);
       if (current.kind === "poison") return poison;
-      plans.push({ kind: index.kind === "IndexExpr" ? "drop" : "keep" });
+      if (index.kind === "IndexExpr") {
+        axis += 1;
+        kept = 0;
+      }
+    }
+    for (; kept > 0; kept -= 1) {
+      if (object.stretch?.has(axis)) stretch = (stretch ?? new Set()).add(result.length);
+      result.push(shapeOf(current)[axis] as Dim);
       axis += 1;
     }
   }
-  keep(shape.length - axis);
-  return reshapeAxes(current, object, plans, node.span, context);
+  return shapesEqual(result, shapeOf(current))
+    ? tensorWith(current, { span, stretch })
+    : makeTensor(context, "reshape", [current], { shape: result }, span, { stretch });
 }
 
 function takeAxis(
@@ -221,28 +249,4 @@ function boundOf(expr: Expr, size: Dim, context: Context): Dim | null {
   if (value.kind === "number" && typeof value.value === "number" && value.value < 0 && Number.isInteger(value.value))
     return addDims(size, value.value);
   return toDim(value, expr.span, context);
-}
-
-/** Drops and inserts axes by one reshape. */
-function reshapeAxes(current: TensorValue, object: TensorValue, plans: readonly AxisPlan[], span: Span, context: Context): StaticValue {
-  const shape = shapeOf(current);
-  const result: Dim[] = [];
-  const stretch = new Set<number>();
-  let axis = 0;
-  for (const { kind } of plans) {
-    if (kind === "new") {
-      stretch.add(result.length);
-      result.push(1);
-      continue;
-    }
-    if (kind === "keep") {
-      if (object.stretch?.has(axis)) stretch.add(result.length);
-      result.push(shape[axis] as Dim);
-    }
-    axis += 1;
-  }
-  const extra = { stretch: stretch.size > 0 ? stretch : null };
-  const same = result.length === shape.length && result.every((dim, i) => dimsEqual(dim, shape[i] as Dim));
-  if (same) return { ...current, span, ...extra };
-  return makeTensor(context, "reshape", [current], { shape: result }, span, extra);
 }

@@ -1,5 +1,5 @@
 import type { Span } from "../../dsl/source.ts";
-import { type Dim, dimsEqual, formatDim, formatShape } from "../ir/dim.ts";
+import { type Dim, dimsEqual, formatDim, formatShape, type SymbolicDim } from "../ir/dim.ts";
 import type { DType, Value } from "../ir/graph.ts";
 import type { OpAttributes, OpName } from "../ops/attributes.ts";
 import type { ShapeError } from "../ops/op.ts";
@@ -59,7 +59,12 @@ export function elementCount(shape: readonly Dim[]): number {
   let count = 1;
   for (let axis = 0; axis < shape.length; axis += 1) {
     const dim = shape[axis] as Dim;
-    count *= typeof dim === "number" ? dim : Math.abs(dim.terms.reduce((sum, term) => sum + term.coefficient, 0));
+    if (typeof dim === "number") count *= dim;
+    else {
+      let ofOnes = 0;
+      for (let term = 0; term < dim.terms.length; term += 1) ofOnes += (dim.terms[term] as SymbolicDim["terms"][number]).coefficient;
+      count *= Math.abs(ofOnes);
+    }
   }
   return count;
 }

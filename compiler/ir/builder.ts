@@ -50,36 +50,22 @@ export class GraphBuilder {
     const key = nodeKey(op, inputs, attributes);
     const before = key === null ? undefined : this.#made.get(key);
     if (before !== undefined) return before.outputs;
-    const types = inferTypes(
-      op,
-      inputs.map((value) => value.type),
-      attributes,
-    );
-    return isShapeError(types) ? types : this.#append(op, inputs, attributes, types, origin, key);
+    const types = inferTypes(op, typesOf(inputs), attributes);
+    return isShapeError(types) ? types : this.#append(makeNode(this.#nextId, op, inputs, attributes, types, origin), key);
   }
 
   /** Appends what a node does, over other inputs of the same types, and returns the outputs. */
-  copy(node: Node, inputs: readonly Value[], origin: Origin): readonly Value[] {
-    const attributes = node.attributes as OpAttributes[OpName];
-    const key = nodeKey(node.op, inputs, attributes, keyOfCopied);
+  copy(node: Node, inputs: readonly Value[], path: string, span: Span): readonly Value[] {
+    const key = nodeKey(node.op, inputs, node.attributes as OpAttributes[OpName], keyOfCopied);
     const before = key === null ? undefined : this.#made.get(key);
-    if (before !== undefined) return before.outputs;
-    const types = new Array<TensorType>(node.outputs.length);
-    for (let i = 0; i < types.length; i += 1) types[i] = (node.outputs[i] as Value).type;
-    return this.#append<OpName>(node.op, inputs, attributes, types, origin, key);
+    return before === undefined ? this.#append(copyNode(node, this.#nextId, inputs, path, span), key) : before.outputs;
   }
 
-  #append<K extends OpName>(
-    op: K,
-    inputs: readonly Value[],
-    attributes: OpAttributes[K],
-    types: readonly TensorType[],
-    origin: Origin,
-    key: string | null,
-  ): readonly Value[] {
-    const depth = op === "body_input" || this.#scopes.length === 1 ? this.#scopes.length - 1 : this.#depthFor(op, inputs, attributes);
-    const node = makeNode(this.#nextId++, op, inputs, attributes, types, origin);
-    (this.#scopes[depth] as Scope).nodes.push(node);
+  #append(node: Node, key: string | null): readonly Value[] {
+    this.#nextId += 1;
+    const scopes = this.#scopes;
+    const depth = node.op === "body_input" || scopes.length === 1 ? scopes.length - 1 : this.#depthFor(node);
+    (scopes[depth] as Scope).nodes.push(node);
     if (depth > 0) this.#depthOf.set(node, depth);
     if (key !== null) {
       this.#made.set(key, node);
@@ -124,10 +110,16 @@ export class GraphBuilder {
     if (node.op === "scan") for (const inner of node.attributes.body.nodes) this.#reserve(inner);
   }
 
-  #depthFor<K extends OpName>(op: K, inputs: readonly Value[], attributes: OpAttributes[K]): number {
-    const captures = op === "scan" ? (attributes as OpAttributes["scan"]).body.captures : [];
-    return Math.max(0, ...[...inputs, ...captures].map((value) => this.#depthOf.get(value.node) ?? 0));
+  #depthFor(node: Node): number {
+    const captures = node.op === "scan" ? node.attributes.body.captures : [];
+    return Math.max(0, ...[...node.inputs, ...captures].map((value) => this.#depthOf.get(value.node) ?? 0));
   }
+}
+
+function typesOf(values: readonly Value[]): readonly TensorType[] {
+  const types = new Array<TensorType>(values.length);
+  for (let i = 0; i < types.length; i += 1) types[i] = (values[i] as Value).type;
+  return types;
 }
 
 /** Equal nodes have equal keys; null for a node that is equal to none but itself. */
@@ -178,6 +170,14 @@ export function makeNode<K extends OpName>(
   const node: NodeOf<K> = { id, op, inputs, attributes, outputs, path: origin.path, span: origin.span };
   for (let index = 0; index < types.length; index += 1) outputs[index] = { node: node as Node, index, type: types[index] as TensorType };
   return node as Node;
+}
+
+/** A node that does the same over other inputs of the same types. */
+function copyNode({ op, attributes, outputs }: Node, id: number, inputs: readonly Value[], path: string, span: Span): Node {
+  const copies = new Array<Value>(outputs.length);
+  const node = { id, op, inputs, attributes, outputs: copies, path, span } as Node;
+  for (let index = 0; index < copies.length; index += 1) copies[index] = { node, index, type: (outputs[index] as Value).type };
+  return node;
 }
 
 /** Values that a body uses and does not make, in order of first use. */

@@ -40,9 +40,12 @@ export function dtypeError(type: TensorType, input: number, allowed: readonly DT
 }
 
 export function sameDTypeError(types: readonly TensorType[], first = 0): ShapeError | null {
-  const wrong = types.findIndex((type, i) => i > first && type.dtype !== types[first]?.dtype);
-  if (wrong < 0) return null;
-  return shapeError("dtype", `the operands are ${types[first]?.dtype} and ${types[wrong]?.dtype}; convert one of them`, [wrong], [first]);
+  const dtype = types[first]?.dtype;
+  for (let i = first + 1; i < types.length; i += 1) {
+    const other = (types[i] as TensorType).dtype;
+    if (other !== dtype) return shapeError("dtype", `the operands are ${dtype} and ${other}; convert one of them`, [i], [first]);
+  }
+  return null;
 }
 
 /** The operand at `input` must have an axis `axis`. */
