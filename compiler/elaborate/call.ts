@@ -101,7 +101,6 @@ function arrange(
   context: Context,
 ): readonly (GivenArgument | undefined)[] | null {
   const slots = new Array<GivenArgument | undefined>(parameters.length).fill(undefined);
-  const notes = (): readonly Note[] => (declaration === null ? [] : [{ message: `\`${callee}\` is declared here`, span: declaration }]);
   let position = 0;
   let fits = true;
   for (let i = 0; i < given.length; i += 1) {
@@ -109,7 +108,13 @@ function arrange(
     const slot = argument.name === null ? position++ : parameters.indexOf(argument.name);
     if (argument.name === null && slot >= parameters.length) {
       const expected = `${parameters.length} argument${parameters.length === 1 ? "" : "s"}`;
-      report(context, "call/too-many-arguments", argument.span, { callee, expected, found: position }, { notes: notes() });
+      report(
+        context,
+        "call/too-many-arguments",
+        argument.span,
+        { callee, expected, found: position },
+        { notes: declared(callee, declaration) },
+      );
       fits = false;
     } else if (slot < 0) {
       const near = closest(argument.name as string, parameters);
@@ -117,7 +122,8 @@ function arrange(
         near !== null ? `did you mean \`${near}\`?` : parameters.length > 0 ? `it has ${listNames(parameters)}` : "it takes none";
       const at = argument.nameSpan ?? argument.span;
       const fixes = near === null ? [] : [{ title: `change to \`${near}\``, safe: false, edits: [{ span: at, text: near }] }];
-      report(context, "call/unknown-argument", at, { callee, parameter: argument.name as string }, { help, notes: notes(), fixes });
+      const notes = declared(callee, declaration);
+      report(context, "call/unknown-argument", at, { callee, parameter: argument.name as string }, { help, notes, fixes });
       fits = false;
     } else if (slots[slot] !== undefined) {
       report(
@@ -131,6 +137,10 @@ function arrange(
     } else slots[slot] = argument;
   }
   return fits ? slots : null;
+}
+
+function declared(callee: string, declaration: Span | null): readonly Note[] {
+  return declaration === null ? [] : [{ message: `\`${callee}\` is declared here`, span: declaration }];
 }
 
 function callLambda(callee: LambdaFunction, given: readonly GivenArgument[], context: Context, span: Span): StaticValue {

@@ -158,10 +158,12 @@ export class Session {
     return this.spend(span, steps);
   }
 
+  /** Reports, once, that no steps are left. */
   outOfSteps(span: Span): false {
     return this.#exhaust(span, "the evaluation of this file", `${limits.steps} steps`);
   }
 
+  /** Reports, once, that expressions wait for one another in too long a chain. */
   tooDeep(span: Span): false {
     return this.#exhaust(span, "a chain of values that wait for one another", `${limits.nesting} links`);
   }

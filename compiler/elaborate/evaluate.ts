@@ -36,13 +36,15 @@ import {
 export function evaluate(expr: Expr, context: Context): StaticValue {
   const { session } = context;
   const { budget } = session;
-  budget.left -= 1;
-  if (budget.left < 0 && !session.outOfSteps(expr.span)) return poison;
+  const left = budget.left - 1;
+  budget.left = left;
+  if (left < 0 && !session.outOfSteps(expr.span)) return poison;
   // Nothing is within a number.
   if (expr.kind === "NumberLiteral") return numberValue(expr.value);
-  budget.depth += 1;
-  const value = budget.depth <= limits.nesting || session.tooDeep(expr.span) ? evaluateInside(expr, context) : poison;
-  budget.depth -= 1;
+  const depth = budget.depth + 1;
+  budget.depth = depth;
+  const value = depth <= limits.nesting || session.tooDeep(expr.span) ? evaluateInside(expr, context) : poison;
+  budget.depth = depth - 1;
   return value;
 }
 

@@ -1,4 +1,4 @@
-import type { Param } from "../../dsl/ast.ts";
+import type { Dim as DimNode, Param } from "../../dsl/ast.ts";
 import { closest } from "../../dsl/suggest.ts";
 import { GraphBuilder } from "../ir/builder.ts";
 import { type Dim, dimsEqual, formatShape } from "../ir/dim.ts";
@@ -38,10 +38,13 @@ export function declareParam(statement: Param, context: Context): StaticValue {
   return tensorValue(value, statement.name.span);
 }
 
+const isStated = (dim: DimNode): boolean => dim.kind === "DimExpr";
+const isNumber = (dim: Dim | null): boolean => typeof dim === "number";
+
 function paramShape(statement: Param, context: Context): readonly number[] | null {
   const { type } = statement;
   const name = statement.name.text;
-  if (type.kind !== "TensorType" || type.dtype !== "f32" || type.optional || type.dims.some((dim) => dim.kind !== "DimExpr")) {
+  if (type.kind !== "TensorType" || type.dtype !== "f32" || type.optional || !type.dims.every(isStated)) {
     report(context, "type/mismatch", type.span, {
       what: `the type of the param \`${name}\``,
       expected: "f32[...] with every dim stated",
@@ -50,8 +53,8 @@ function paramShape(statement: Param, context: Context): readonly number[] | nul
     return null;
   }
   const dims = type.dims.map((dim) => (dim.kind === "DimExpr" ? evaluateDimExpr(dim.value, context, 1) : null));
-  if (dims.some((dim) => dim === null)) return null;
-  if (dims.some((dim) => typeof dim !== "number")) {
+  if (dims.includes(null)) return null;
+  if (!dims.every(isNumber)) {
     // A definition checked on its own has symbolic dims; weights are only made for models.
     if (context.session.generic) return dims as number[];
     report(context, "param/symbolic-shape", statement.span, { name, shape: formatShape(dims as Dim[]) });

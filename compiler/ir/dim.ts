@@ -43,14 +43,19 @@ export class SymbolicDim {
 }
 
 function formatTerms(terms: readonly Term[]): string {
-  const parts = terms.map(({ coefficient, symbols }) => {
-    const product = symbols.join("*");
-    if (product === "") return String(coefficient);
-    if (coefficient === 1) return product;
-    if (coefficient === -1) return `-${product}`;
-    return `${coefficient}*${product}`;
-  });
-  return parts.reduce((text, part) => (part.startsWith("-") ? `${text} - ${part.slice(1)}` : `${text} + ${part}`));
+  return terms.map(formatTerm).reduce(joinTerms);
+}
+
+function formatTerm({ coefficient, symbols }: Term): string {
+  const product = symbols.join("*");
+  if (product === "") return String(coefficient);
+  if (coefficient === 1) return product;
+  if (coefficient === -1) return `-${product}`;
+  return `${coefficient}*${product}`;
+}
+
+function joinTerms(text: string, term: string): string {
+  return term.startsWith("-") ? `${text} - ${term.slice(1)}` : `${text} + ${term}`;
 }
 
 function termsOf(dim: Dim): readonly Term[] {

@@ -118,8 +118,10 @@ export function provablyNonNegative(dim: Dim): boolean {
   return grows && dim.terms.reduce((total, term) => total + term.coefficient, 0) >= 0;
 }
 
+const isNoDim = (dim: Dim): boolean => !(dim instanceof SymbolicDim) && !(Number.isInteger(dim) && dim >= 0);
+
 /** Attribute dims must be whole numbers, not negative. */
 export function dimsError(dims: readonly Dim[]): ShapeError | null {
-  const wrong = dims.find((dim) => !(dim instanceof SymbolicDim) && !(Number.isInteger(dim) && dim >= 0));
+  const wrong = dims.find(isNoDim);
   return wrong === undefined ? null : shapeError("range", `a dim must be a whole number and not negative, not ${formatDim(wrong)}`);
 }

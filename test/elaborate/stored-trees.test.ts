@@ -2,12 +2,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { libraryFolder } from "../../compiler/library-folder.ts";
+import { makerOf, type NodeMaker, textOfMakers } from "../../compiler/node-makers.ts";
 import { StoredTrees, storeTrees } from "../../compiler/stored-trees.ts";
 import { parse } from "../../dsl/parser.ts";
 import { Source } from "../../dsl/source.ts";
 
 const library = libraryFolder();
-const { bytes } = storeTrees(library);
+const { bytes, shapes } = storeTrees(library);
 const files = readdirSync(library, { recursive: true })
   .map(String)
   .filter((path) => path.endsWith(".ple"));
@@ -21,6 +22,23 @@ describe("stored trees", () => {
     const tree = StoredTrees.read(bytes)?.treeOf(source);
     expect(tree).toEqual(parse(source).file);
     expect(tree?.items[0]?.span.source).toBe(source);
+  });
+
+  it("have the same nodes with the makers that the build writes", () => {
+    const written: Readonly<Record<string, NodeMaker>> = new Function(`return ${textOfMakers(shapes)}`)();
+    const span = { source: sourceOf("layers.ple"), start: 1, end: 2 };
+    for (const shape of shapes) {
+      const made = [written[shape], makerOf(shape)].map((maker) => {
+        let field = 0;
+        return Object.entries(
+          maker?.(
+            () => field++,
+            () => span,
+          ) ?? {},
+        );
+      });
+      expect(made[0]).toEqual(made[1]);
+    }
   });
 
   it("are read once: a body stays the same", () => {
