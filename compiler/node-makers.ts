@@ -7,7 +7,7 @@ export type NodeMaker = (next: () => unknown, span: () => Span) => object;
  * Makers by what they make, `Kind field field ...`. The build puts object literals here: V8 makes a node from the literal of its shape in a quarter of the
  * time that it takes for one of many shapes.
  */
-export const storedMakers: Readonly<Record<string, NodeMaker>> = {};
+const storedMakers: Readonly<Record<string, NodeMaker>> = {};
 
 /** A maker of nodes of a shape, `span` last. */
 export function makerOf(shape: string): NodeMaker {

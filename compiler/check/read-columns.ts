@@ -21,6 +21,7 @@ export function readColumns(graph: Graph): ReadonlyMap<string, readonly ColumnRa
       for (let input = 0; input < inputs.length; input += 1) {
         const value = inputs[input] as Value;
         const { op } = value.node;
+        // Nothing else has an origin.
         if (op === "input" || op === "slice") noteRead(value);
       }
       if (node.op === "scan") {

@@ -45,7 +45,7 @@ export function liveNodes(nodes: readonly Node[], results: readonly Value[]): Ui
 }
 
 /** What all ids of nodes are below. */
-export function idsOf(nodes: readonly Node[]): number {
+function idsOf(nodes: readonly Node[]): number {
   let ids = 0;
   for (let i = 0; i < nodes.length; i += 1) {
     const { id } = nodes[i] as Node;
